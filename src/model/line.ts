@@ -1,0 +1,61 @@
+/**
+ * A moment: `YYYY-MM-DDTHH:MM:SS.uuuuuuZ`, UTC, always six digits of fraction, so that comparing strings compares times.
+ * `src/text/time.ts` makes one from what logs print.
+ */
+export type Instant = string;
+
+/** Where a line stood: name of the input (file path, or `stdin`) and line number from 1. */
+export interface At {
+  readonly input: string;
+  readonly line: number;
+}
+
+/** One line of input without its line end. `truncated`: it was longer than the cap and only its head is here. */
+export interface Line {
+  readonly at: At;
+  readonly text: string;
+  readonly truncated: boolean;
+}
+
+/** Who wrote a line, as far as the wrapping (kubectl --prefix, stern, a collector) tells. Null means: not told. */
+export interface Origin {
+  readonly cluster: string | null;
+  readonly namespace: string | null;
+  readonly pod: string | null;
+  readonly container: string | null;
+  readonly node: string | null;
+}
+
+/** The origin of a line about which no wrapping says anything. */
+export const UNKNOWN_ORIGIN: Origin = { cluster: null, namespace: null, pod: null, container: null, node: null };
+
+/** One wrapping taken off. `more`: the collector cut a long line here and its rest follows in the next record. */
+export interface Unwrapped {
+  readonly payload: string;
+  readonly time: Instant | null;
+  readonly origin: Origin;
+  readonly more: boolean;
+}
+
+/**
+ * One kind of wrapping that a tool puts around a proxy's line: `kubectl --prefix`, stern, CRI files, …
+ * A value in `parsers/envelopes`; the core peels one only if a parser accepts what is inside.
+ */
+export interface Wrapping {
+  /** kebab-case, equal to the file name. */
+  readonly id: string;
+  /** For people: `kubectl logs --prefix`. */
+  readonly title: string;
+  /** Takes this wrapping off; null: the text is not wrapped so. Never throws. */
+  unwrap(text: string): Unwrapped | null;
+}
+
+/** A line with all wrappings off, as parsers get it. `wrappings` are the ids peeled, outermost first. */
+export interface Envelope {
+  readonly at: At;
+  readonly wrappings: readonly string[];
+  /** The collector's time, null if it told none. */
+  readonly time: Instant | null;
+  readonly origin: Origin;
+  readonly payload: string;
+}

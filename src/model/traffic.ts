@@ -1,0 +1,67 @@
+import type { Instant } from './line.ts';
+import type { LogRecord } from './record.ts';
+
+/**
+ * All records of one shape: same parser, ends, outcome; times, source ports, ids, sizes differ. Mutable while folding.
+ * The fold is a commutative monoid: the order of records does not change it.
+ */
+export interface Flow {
+  /** What is equal in all records of the flow. Never holds a source port, a time or a request id. */
+  readonly key: string;
+  /** The earliest record (by time, then input, then line), parsed. */
+  record: LogRecord;
+  count: number;
+  firstSeen: Instant | null;
+  lastSeen: Instant | null;
+  /** Sums over all records; null where the format prints none. */
+  bytesSent: number | null;
+  bytesReceived: number | null;
+  /** Longest duration seen. */
+  maxDurationMs: number | null;
+  /** Up to `MAX_SAMPLES` earliest records, earliest first. */
+  samples: LogRecord[];
+  /** Up to `MAX_ADDRESSES` smallest source addresses as text, sorted. */
+  sourceAddresses: string[];
+}
+
+/** Lines of one input, all accounted for: lines = records + joined + skipped + malformed + truncated. */
+export interface InputTally {
+  readonly name: string;
+  lines: number;
+  /** Lines that became a record. */
+  records: number;
+  /** Further lines of a record that has several. */
+  joined: number;
+  /** Lines of no format known here (application output, blank lines). */
+  skipped: number;
+  /** Lines of a known format that could not be read. */
+  malformed: number;
+  /** Lines longer than the cap: only the head was looked at, none became a record. */
+  truncated: number;
+  /** Records per parser id. */
+  parsers: Record<string, number>;
+  /** A few examples of what could not be read, first ones first. */
+  problems: InputProblem[];
+}
+
+/** One line that could not be read. `sample` is untrusted and cut to 200 characters. */
+export interface InputProblem {
+  readonly line: number;
+  readonly reason: string;
+  readonly sample: string;
+}
+
+/** What had to be dropped because more distinct flows came than are kept. */
+export interface Overflow {
+  /** Records whose flow was dropped; they are counted here and in no flow. */
+  records: number;
+  /** The same, only of failed ones. */
+  failures: number;
+}
+
+/** What was observed. `merge` in `src/traffic` joins two. */
+export interface Traffic {
+  readonly flows: Map<string, Flow>;
+  readonly tallies: Map<string, InputTally>;
+  readonly overflow: Overflow;
+}
