@@ -1,9 +1,9 @@
-import { defineConfig, type ViteUserConfig as UserConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-const config: UserConfig = defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/setup.ts'],
+    reporters: ['default', ['json', { outputFile: '.vitest/report.json' }]],
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

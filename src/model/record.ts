@@ -156,6 +156,19 @@ export interface Unfinished {
 /** What a parser answers: a record, mine but broken, mine but not all of it yet, or null: not mine. */
 export type Parsed = LogRecord | Malformed | Unfinished | null;
 
+/** A line of bytes cut into its shape and its volatile columns. Reused from line to line: nothing is allocated. */
+export interface Skimmed {
+  /** Start and end of each piece that is left without the volatile columns: `pieces` pairs. */
+  readonly spans: Int32Array;
+  pieces: number;
+  /** Where the time stands: RFC 3339 in UTC, always with the same number of digits. */
+  timeStart: number;
+  timeEnd: number;
+  bytesSent: number;
+  bytesReceived: number;
+  durationMs: number;
+}
+
 /** One log format. A value in `parsers/`; the core never imports it. */
 export interface Parser {
   /** kebab-case, `<proxy>-<format>`, equal to folder and file: `ztunnel-text`. */
@@ -172,4 +185,11 @@ export interface Parser {
    * ztunnel's `running with config:`). Absent: this format has one-line records only.
    */
   readonly continues?: (record: LogRecord, payload: string) => boolean;
+  /**
+   * Cuts the one-line record that stands in `bytes` from `start` to `end` into its shape and its volatile columns, without
+   * parsing it; false: not such a line. It must hold that two lines with equal pieces parse to records of one flow with
+   * one source address, which differ in the volatile columns only: then all but the first of them need no parsing.
+   * Absent: lines of this format are always parsed.
+   */
+  readonly skim?: (bytes: Uint8Array, start: number, end: number, into: Skimmed) => boolean;
 }

@@ -1,5 +1,12 @@
-import type { Instant } from './line.ts';
+import type { At, Instant } from './line.ts';
 import type { LogRecord } from './record.ts';
+
+/** One record kept as evidence. `raw` is untrusted. */
+export interface Sample {
+  readonly at: At;
+  readonly time: Instant | null;
+  readonly raw: string;
+}
 
 /**
  * All records of one shape: same parser, ends, outcome; times, source ports, ids, sizes differ. Mutable while folding.
@@ -18,8 +25,8 @@ export interface Flow {
   bytesReceived: number | null;
   /** Longest duration seen. */
   maxDurationMs: number | null;
-  /** Up to `MAX_SAMPLES` earliest records, earliest first. */
-  samples: LogRecord[];
+  /** Up to `MAX_SAMPLES` earliest records, earliest first. Empty for flows in which nothing failed. */
+  samples: Sample[];
   /** Up to `MAX_ADDRESSES` smallest source addresses as text, sorted. */
   sourceAddresses: string[];
 }

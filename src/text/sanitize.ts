@@ -16,3 +16,14 @@ export function clip(text: string, width: number): string {
   const head = text.slice(0, Math.max(0, width - 1));
   return `${/[\ud800-\udbff]$/.test(head) ? head.slice(0, -1) : head}…`;
 }
+
+/** JSON text whose strings hold unsafe characters, with those written as `\uXXXX`: the same value, safe for a terminal. */
+export function printableJson(json: string): string {
+  return json.replace(UNSAFE, (char) => {
+    if (char === '\n') return char;
+    return Array.from(
+      { length: char.length },
+      (_, unit) => `\\u${char.charCodeAt(unit).toString(16).padStart(4, '0')}`,
+    ).join('');
+  });
+}

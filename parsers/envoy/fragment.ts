@@ -1,0 +1,93 @@
+import type { Envelope } from '../../src/model/line.ts';
+import type { Parsed, Parser } from '../../src/model/record.ts';
+import { COLUMN, emptyRow, type Row } from './columns.ts';
+import { areKnownFlags, isKnownDetails } from './details.ts';
+import { toRecord } from './record.ts';
+import { defaultTextParsers } from './text.ts';
+
+/**
+ * What is left of an access log line in tickets and runbooks: the bracket or the time lost, the end cut off or replaced by
+ * dots, or nothing but `403 rbac_access_denied_matched_policy[none]`. Needs a details text or a flag that Envoy prints
+ * right behind a status; whole lines are left to the other parsers.
+ */
+export const envoyFragment: Parser = {
+  id: 'envoy-fragment',
+  title: 'Envoy access log, part of a line',
+  parse(envelope: Envelope): Parsed {
+    const { payload } = envelope;
+    if (payload.length > MAX_LENGTH || !STATUS.test(payload) || isWhole(envelope)) return null;
+    const text = payload.replace(LABEL, '');
+    return mended(envelope, text) ?? headOf(envelope, text) ?? (CUT_OFF.test(text) ? CUT : null);
+  },
+};
+
+const MAX_LENGTH = 65_536;
+/** Something like a status has to be there: the cheap refusal. */
+const STATUS = /(?:^|[\s"])(?:0|[1-5]\d\d)(?:\s|$)/;
+/** Nothing but Envoy begins a line so. */
+const CUT_OFF = /^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\] "(?:[A-Z]{3,16} |- )/;
+const CUT: Parsed = { kind: 'malformed', reason: 'access log line is cut off or of another format' };
+
+function isWhole(envelope: Envelope): boolean {
+  return defaultTextParsers.some((parser) => parser.parse(envelope) !== null);
+}
+
+/** Indentation, comment marks and the labels of a runbook (`Client - `), which are no wrapping of a tool. */
+const LABEL = /^(?:\s{1,32}|#{1,3} {1,4}|[A-Z][A-Za-z ]{0,30} ?[-:] )(?=[["\d])/;
+/** How a fragment begins: with its time, which may lack the bracket, or with the request. */
+const HEAD = /^(?:(\[?)[\dX]{4}-[\dX-]{5}T[\d:.]{8,18}Z\] )?"(?:[A-Z]{3,16} |- - (?:-|HTTP\/[\d.]{1,4})")/;
+
+/** The line as a parser of whole lines takes it after label, bracket or time were mended. */
+function mended(envelope: Envelope, text: string): Parsed {
+  const head = HEAD.exec(text);
+  if (head === null) return null;
+  const [, bracket] = head;
+  const prefix = bracket === undefined ? '[-] ' : bracket === '' ? '[' : '';
+  const whole = { ...envelope, payload: prefix + text };
+  for (const parser of defaultTextParsers) {
+    const parsed = parser.parse(whole);
+    if (parsed === null || (parsed.kind !== 'request' && parsed.kind !== 'connection')) continue;
+    return { ...parsed, parser: 'envoy-fragment', raw: parsed.raw.slice(prefix.length) };
+  }
+  return null;
+}
+
+/** Time and request, each of which may be missing. */
+const REQUEST = /^(?:\[?(\d{4}-\d\d-\d\dT[\d:.]{8,18}Z)\] )?"([A-Z]{3,16}|-) (\S{1,8192}) (HTTP\/[\d.]{1,4}|-)" /;
+/** Status, flags and details. */
+const ANSWER = /^(0|[1-5]\d\d)(?: (-|[A-Z]{2,5}(?:,[A-Z]{2,5}){0,8}))?(?: ([^\s"]{3,8192}))?(?=\s|$)/;
+const CLUSTER =
+  /(?:^|\s)((?:outbound|inbound|inbound-vip)\|\d{1,5}\|[^\s"]{0,512}|PassthroughCluster|BlackHoleCluster|InboundPassthrough\w{0,32})(?=\s|$)/;
+const TERMINATION = /^ - ((?:rbac_access_denied|ext_authz_)\S{1,512})(?=\s|$)/;
+
+/** What stands at the head of the line, and the cluster where it follows. */
+function headOf(envelope: Envelope, text: string): Parsed {
+  const request = REQUEST.exec(text);
+  const start = request?.[0].length ?? 0;
+  const answer = ANSWER.exec(text.slice(start));
+  if (answer === null) return null;
+  const [, status = '', flags = '', word = ''] = answer;
+  const rest = text.slice(start + answer[0].length);
+  const details = isKnownDetails(word) ? word : null;
+  const termination = details === null ? (TERMINATION.exec(rest)?.[1] ?? null) : null;
+  if (details === null && termination === null && !areKnownFlags(flags)) return null;
+  // Without the request only the bare answer counts: anything may begin with a number and go on.
+  if (request === null && (details === null || rest.trim() !== '')) return null;
+  const row = requestRow(request);
+  row[COLUMN.status] = status;
+  row[COLUMN.flags] = flags === '' ? null : flags;
+  row[COLUMN.details] = details;
+  row[COLUMN.termination] = termination;
+  row[COLUMN.cluster] = CLUSTER.exec(rest)?.[1] ?? null;
+  return toRecord(row, envelope, 'envoy-fragment');
+}
+
+function requestRow(request: RegExpExecArray | null): Row {
+  const row = emptyRow();
+  const [, time = null, method = null, path = null, protocol = null] = request ?? [];
+  row[COLUMN.time] = time;
+  row[COLUMN.method] = method;
+  row[COLUMN.path] = path;
+  row[COLUMN.protocol] = protocol;
+  return row;
+}

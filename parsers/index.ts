@@ -1,0 +1,26 @@
+import type { Parser } from '../src/model/record.ts';
+import { envoyAppLog } from './envoy/app-log.ts';
+import { envoyFragment } from './envoy/fragment.ts';
+import { envoyJson } from './envoy/json.ts';
+import { envoyKeyValue } from './envoy/key-value.ts';
+import { defaultTextParsers } from './envoy/text.ts';
+import { ztunnelFragment } from './ztunnel/fragment.ts';
+import { ztunnelJson } from './ztunnel/json.ts';
+import { ztunnelLegacy } from './ztunnel/legacy.ts';
+import { ztunnelText } from './ztunnel/text.ts';
+
+export { wrappings } from './envelopes/index.ts';
+export { envoyJsonParser, envoyTextParser } from './envoy/index.ts';
+
+/** All log formats in the order they are tried: exact ones first, what is left of a pasted line last. */
+export const parsers: readonly Parser[] = [
+  ztunnelText,
+  ztunnelJson,
+  ...defaultTextParsers,
+  envoyJson,
+  envoyKeyValue,
+  envoyAppLog,
+  ztunnelLegacy,
+  ztunnelFragment,
+  envoyFragment,
+];

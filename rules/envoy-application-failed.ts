@@ -1,0 +1,40 @@
+import type { Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { calledName, requestName } from '../src/text/envoy-record.ts';
+import { applicationLogs } from '../src/text/proxy-commands.ts';
+
+/** 5xx or a failing gRPC status from behind the proxy. */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-application-failed',
+    category: 'application',
+    level: 'warning',
+    title: 'The application answered with an error',
+    page: {
+      meaning:
+        'The application behind the proxy answered 5xx (gRPC: a status such as Unavailable or Internal, with HTTP 200). The flag URX only says that retries did not help.',
+      printedBy: 'Every proxy on the path, as via_upstream. Cluster inbound: the sidecar next to the application.',
+      confirm: ['kubectl -n NAMESPACE logs deploy/WORKLOAD --since=10m'],
+      change: 'Nothing in the mesh: look at the log of the application.',
+      never: 'Do not change policies: nothing was denied.',
+    },
+    cites: ['envoy 1.37 source/common/router/router.cc'],
+  },
+  on: ['envoy/request'],
+  match({ record }) {
+    const failure = envoyFailure(record);
+    if (record.kind !== 'request' || failure?.kind !== 'application-failed') return null;
+    return {
+      certainty: failure.certainty,
+      // gRPC servers answer with such a status in normal operation too, and clients retry it.
+      level: (record.status ?? 0) >= 400 ? 'warning' : 'note',
+      cause: `${calledName(record)} answered ${requestName(record)} with an error of its own (${failure.text}).`,
+      intended: 'no',
+      subject: [failure.text],
+    };
+  },
+  propose({ destination }) {
+    return [step('investigate', 'Look at the log of the application.', { confirm: [applicationLogs(destination)] })];
+  },
+};

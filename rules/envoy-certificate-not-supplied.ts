@@ -1,0 +1,54 @@
+import type { Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { calledName } from '../src/text/envoy-record.ts';
+import { wordOr } from '../src/text/kubectl.ts';
+import { proxyLogs } from '../src/text/proxy-commands.ts';
+
+/** SDS has not delivered the certificate that the connection needs. */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-certificate-not-supplied',
+    category: 'identity',
+    level: 'error',
+    title: 'The proxy has no certificate yet',
+    page: {
+      meaning:
+        'The proxy needs a certificate for this connection and has not received it: the workload certificate (istiod or the CA unreachable, token refused), or the secret named by credentialName in a Gateway or DestinationRule (missing, or in another namespace).',
+      printedBy: 'The proxy that dials, as transport failure "Secret is not supplied by SDS".',
+      confirm: [
+        'istioctl proxy-config secret POD.NAMESPACE',
+        'kubectl -n NAMESPACE logs POD -c istio-proxy | grep -i "sds\\|certificate"',
+        'kubectl -n GATEWAY_NAMESPACE get secrets',
+      ],
+      change:
+        'For the workload certificate repair the way to istiod (port 15012) and look at its log. For a credentialName put the secret into the namespace of the pods that use it.',
+      never: 'Do not turn TLS off for this destination.',
+    },
+    cites: ['envoy 1.37 source/common/tls/ssl_socket.cc', 'istio 86c9f01f security/pkg/nodeagent/cache/secretcache.go'],
+  },
+  on: ['envoy/request', 'envoy/connection'],
+  match({ record }) {
+    if (envoyFailure(record)?.kind !== 'certificate-absent') return null;
+    return {
+      certainty: 'certain',
+      cause: `The proxy could not open TLS to ${calledName(record)}, because it has not received its certificate (SDS).`,
+      intended: 'no',
+    };
+  },
+  propose({ source }) {
+    return [
+      step(
+        'investigate',
+        'Find out which secret is missing, and repair the way to istiod or create the secret where the proxy looks for it.',
+        {
+          confirm: [
+            `istioctl proxy-config secret ${wordOr(source.workload, 'POD')}.${wordOr(source.namespace, 'NAMESPACE')}`,
+            proxyLogs(source),
+            'kubectl -n istio-system get pods -l app=istiod',
+          ],
+        },
+      ),
+    ];
+  },
+};

@@ -1,0 +1,46 @@
+import type { Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { enforcerOf, requestName } from '../src/text/envoy-record.ts';
+
+/** Lua, Wasm and other filters answer with details of their own. */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-filter-answered',
+    category: 'application',
+    level: 'warning',
+    title: 'A filter of the proxy answered the request itself',
+    page: {
+      meaning:
+        'A filter in the proxy answered the request, and it is none of the filters that Istio makes from policies: Lua or Wasm code, a CSRF or CORS check, a transcoder. The detail names it, if the log has that column.',
+      printedBy: 'The proxy that runs the filter.',
+      confirm: ['kubectl get envoyfilters,wasmplugins -A', 'istioctl proxy-config listener POD.NAMESPACE -o json'],
+      change: 'Find the EnvoyFilter or WasmPlugin with that filter, and correct its code or settings.',
+      never: 'Do not change AuthorizationPolicies: none denied this.',
+    },
+    cites: ['envoy 1.37 source/extensions/filters/http/lua/lua_filter.cc'],
+  },
+  on: ['envoy/request'],
+  match({ record }) {
+    const failure = envoyFailure(record);
+    if (record.kind !== 'request' || failure?.kind !== 'filter-answered') return null;
+    return {
+      certainty: failure.certainty === 'certain' ? 'likely' : failure.certainty,
+      cause: `${requestName(record)} was answered with ${record.status} by a filter of this proxy (${failure.text}), not by a policy of Istio and not by the application.`,
+      enforcedBy: enforcerOf(record),
+      intended: 'unknown',
+      unchecked:
+        record.envoy.details === null
+          ? ['Which filter: add %RESPONSE_CODE_DETAILS% to meshConfig.accessLogFormat.']
+          : [],
+      subject: [failure.text],
+    };
+  },
+  propose() {
+    return [
+      step('investigate', 'Find the EnvoyFilter or WasmPlugin whose filter answers like this.', {
+        confirm: ['kubectl get envoyfilters,wasmplugins -A -o yaml'],
+      }),
+    ];
+  },
+};

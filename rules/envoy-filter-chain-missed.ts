@@ -1,0 +1,189 @@
+import type { Category, Certainty, Finding, Rule } from '../src/model/finding.ts';
+import type { MeshView, Pod } from '../src/model/mesh.ts';
+import type { LogRecord } from '../src/model/record.ts';
+import type { Draft } from '../src/model/remedy.ts';
+import { exemptPort, step } from '../src/remedy/edits/index.ts';
+import { parseHostPort } from '../src/text/address.ts';
+import { sourceName } from '../src/text/ends.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { envoyFacts } from '../src/text/envoy-record.ts';
+import { wordOr } from '../src/text/kubectl.ts';
+import { isPrivateAddress } from '../src/text/private-address.ts';
+
+/** A listener closed a connection that none of its filter chains fits: plaintext at a STRICT port, or an unknown SNI at a gateway. */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-filter-chain-missed',
+    category: 'mutual-tls',
+    level: 'error',
+    title: 'No filter chain of the listener fits the connection',
+    page: {
+      meaning:
+        'The listener has filter chains for some kinds of connections only and none fits this one. At a sidecar that means: the workload wants mutual TLS (STRICT) and the client spoke plaintext; or the client spoke TLS of its own to a port declared as HTTP. At a gateway it means: no server serves the host name (SNI) of the client, or it sent none. At a waypoint: no Service has this address and port.',
+      printedBy:
+        'The proxy that was called, as a listener line with NR filter_chain_not_found and neither method nor cluster. A client with a sidecar that sends plaintext prints 503 UC for the same connection; a client without one prints nothing.',
+      confirm: [
+        'kubectl get peerauthentications -A',
+        'kubectl -n NAMESPACE get pods -o wide',
+        'istioctl proxy-config listener POD.NAMESPACE --port 15006',
+        'istioctl x describe pod POD.NAMESPACE',
+      ],
+      change:
+        'Plaintext at a sidecar: bring the client into the mesh; if it has a sidecar, remove the DestinationRule with tls mode DISABLE. Only if the client can never join, make an exception for that one port of that one workload. Gateway: add the host to a server of the Gateway, or let the client send SNI.',
+      never:
+        'Do not set a namespace or the whole mesh to PERMISSIVE for one client. Do not remove the sidecar from the destination.',
+    },
+    cites: [
+      'envoy 1.37 source/common/listener_manager/active_tcp_listener.cc',
+      'istio 86c9f01f pilot/pkg/networking/core/listener_inbound.go',
+      'istio 86c9f01f pilot/pkg/networking/core/filterchain_options.go',
+    ],
+  },
+  on: ['envoy/connection'],
+  match(flow, mesh) {
+    if (envoyFailure(flow.record)?.kind !== 'filter-chain') return null;
+    const place = placeOf(flow.record, mesh);
+    const sni = envoyFacts(flow.record)?.serverName ?? null;
+    const { category, certainty, cause } = judge(flow.record, place, sni);
+    return {
+      certainty,
+      category,
+      cause,
+      enforcedBy: place ?? (category === 'mutual-tls' ? 'sidecar' : null),
+      intended: 'unknown',
+      unchecked:
+        place === null
+          ? [
+              'Whether this listener belongs to a sidecar or a gateway: the line does not say. Give the pods with --mesh.',
+            ]
+          : [],
+      subject: sni === null ? [] : [sni],
+    };
+  },
+  propose(finding, mesh) {
+    if (finding.category === 'routing') return [repairListener(finding)];
+    const [flow] = finding.flows;
+    const isPlaintext = flow !== undefined && envoyFacts(flow.record)?.serverName === null;
+    return [enrolCaller(finding), ...(isPlaintext ? exemptPort(finding, mesh) : [])];
+  },
+};
+
+type Place = 'sidecar' | 'gateway' | 'waypoint' | null;
+
+interface Judgement {
+  readonly category: Category;
+  readonly certainty: Certainty;
+  readonly cause: string;
+}
+
+/** East-west gateways route by the SNI of mesh clients on this port (istio manifests/charts/gateway). */
+const EAST_WEST_PORT = 15443;
+
+function judge(record: LogRecord, place: Place, sni: string | null): Judgement {
+  const local = envoyFacts(record)?.downstreamLocal ?? 'the listener';
+  const caller = sourceName(record);
+  if (place === 'waypoint') {
+    return routing(
+      'likely',
+      `${caller} reached this waypoint for ${local}, and it has no Service with that address and port.`,
+    );
+  }
+  if (place === 'gateway') {
+    return sni === null
+      ? routing(
+          'likely',
+          `${caller} came to ${local} of the gateway in plaintext or without a host name (SNI), and every server there wants one.`,
+        )
+      : routing('likely', `No TLS server of the gateway at ${local} serves the host name ${sni}.`);
+  }
+  if (sni === null) {
+    return mutualTls(
+      'likely',
+      `${caller} spoke plaintext to ${local}, and the workload accepts mutual TLS only (STRICT).`,
+    );
+  }
+  if (isMeshName(sni)) {
+    return parseHostPort(local)?.port === EAST_WEST_PORT
+      ? routing('likely', `No Service of this network answers to the name ${sni} at the east-west gateway ${local}.`)
+      : mutualTls(
+          'likely',
+          `${caller} spoke mutual TLS to ${local}, and the workload takes none on this port (PeerAuthentication DISABLE).`,
+        );
+  }
+  const spoken = `${caller} spoke TLS of its own (host name ${sni}) to ${local}`;
+  return place === 'sidecar'
+    ? mutualTls(
+        'likely',
+        `${spoken}, a port that is declared as HTTP: only mutual TLS of the mesh or plaintext fit there.`,
+      )
+    : routing(
+        'possible',
+        `${spoken}, and no filter chain serves that name: a gateway without such a host, or a port that is declared as HTTP.`,
+      );
+}
+
+function routing(certainty: Certainty, cause: string): Judgement {
+  return { category: 'routing', certainty, cause };
+}
+
+function mutualTls(certainty: Certainty, cause: string): Judgement {
+  return { category: 'mutual-tls', certainty, cause };
+}
+
+/** Names that Istio's clients put into the SNI: `outbound_.80_.v1_.web.shop.svc.cluster.local`. */
+function isMeshName(sni: string): boolean {
+  return /^(?:outbound|inbound)_?\./.test(sni);
+}
+
+/**
+ * Whose listener it was. The line has no cluster that would tell: what is left are the reporter, the pod behind the address
+ * and, as sidecars are reached by pods, a caller from outside the private address ranges.
+ */
+function placeOf(record: LogRecord, mesh: MeshView): Place {
+  if (record.reporter === 'gateway' || record.reporter === 'waypoint') return record.reporter;
+  const local = parseHostPort(envoyFacts(record)?.downstreamLocal ?? null)?.host ?? '';
+  const pod = mesh.podByIp(local);
+  if (pod !== null) return isGateway(pod) ? 'gateway' : 'sidecar';
+  if (mesh.serviceByIp(local) !== null) return 'waypoint';
+  if (record.reporter === 'destination') return 'sidecar';
+  const caller = record.kind === 'diagnostic' ? null : record.source.address;
+  return isPrivateAddress(local) && caller !== null && !isPrivateAddress(caller) ? 'gateway' : null;
+}
+
+/** Labels of gateway pods, classic and of the Gateway API (istio manifests/charts/gateways, gateway-api controller). */
+function isGateway({ labels }: Pod): boolean {
+  return 'gateway.networking.k8s.io/gateway-name' in labels || /gateway$/.test(labels['istio'] ?? '');
+}
+
+function enrolCaller(finding: Finding): Draft {
+  const namespace = wordOr(finding.source.namespace, 'SOURCE_NAMESPACE');
+  return step(
+    'enrol',
+    'Bring the client into the mesh; if it has a sidecar, remove the DestinationRule that turns mutual TLS off.',
+    {
+      risk: 'Pods of the namespace get a sidecar when they are restarted.',
+      confirm: [
+        `kubectl get namespace ${namespace} --show-labels`,
+        `kubectl get pods -A -o wide | grep -F ${wordOr(finding.source.addresses[0] ?? null, 'CLIENT_IP')}`,
+        'kubectl get destinationrules -A -o yaml',
+        `kubectl -n ${wordOr(finding.destination.namespace, 'DESTINATION_NAMESPACE')} get peerauthentications -o yaml`,
+      ],
+      apply: [`kubectl label namespace ${namespace} istio-injection=enabled`],
+      rollback: [`kubectl label namespace ${namespace} istio-injection-`],
+    },
+  );
+}
+
+function repairListener(finding: Finding): Draft {
+  return step(
+    'configuration',
+    'Add the host name to a server of the Gateway, or let the client ask for one that is served.',
+    {
+      confirm: [
+        'kubectl get gateways.networking.istio.io -A -o yaml',
+        'kubectl get gateways.gateway.networking.k8s.io -A -o yaml',
+        `istioctl proxy-config listener ${wordOr(finding.destination.workload, 'POD')}.${wordOr(finding.destination.namespace, 'NAMESPACE')}`,
+      ],
+    },
+  );
+}

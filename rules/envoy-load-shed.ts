@@ -1,0 +1,45 @@
+import type { Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { requestName } from '../src/text/envoy-record.ts';
+import { wordOr } from '../src/text/kubectl.ts';
+
+/** OM, DO, UDO, LH: overload manager, drop overload, failed local health check. */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-load-shed',
+    category: 'platform',
+    level: 'error',
+    title: 'The proxy shed load',
+    page: {
+      meaning:
+        'The proxy refused the request to protect itself or the destination: its memory or connections are exhausted (overload manager), istiod told it to drop a share (drop overload), or the local health check fails.',
+      printedBy: 'The proxy that is overloaded.',
+      confirm: [
+        'kubectl top pod POD -n NAMESPACE --containers',
+        'kubectl -n NAMESPACE exec POD -c istio-proxy -- pilot-agent request GET stats',
+      ],
+      change: 'Give the proxy more memory or more replicas; look for connections that are never closed.',
+      never: 'Do not turn the overload manager off.',
+    },
+    cites: ['envoy 1.37 source/server/overload_manager_impl.cc', 'envoy 1.37 source/common/stream_info/utility.h'],
+  },
+  on: ['envoy/request', 'envoy/connection'],
+  match({ record }) {
+    const failure = envoyFailure(record);
+    if (failure?.kind !== 'load-shed') return null;
+    return {
+      certainty: 'certain',
+      cause: `${requestName(record)} was refused because the proxy sheds load (${failure.text}).`,
+      intended: 'no',
+      subject: [failure.text],
+    };
+  },
+  propose({ destination }) {
+    return [
+      step('configuration', 'Compare memory and connections of the proxy with its limits; add resources or replicas.', {
+        confirm: [`kubectl top pod -n ${wordOr(destination.namespace, 'NAMESPACE')} --containers`],
+      }),
+    ];
+  },
+};

@@ -1,0 +1,61 @@
+import type { Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { sourceName } from '../src/text/ends.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { enforcerOf, requestName, unseenIdentity } from '../src/text/envoy-record.ts';
+import { wordOr } from '../src/text/kubectl.ts';
+
+/** An RBAC denial whose policy the line does not name, or a 403 that looks like one in a format without details. */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-rbac-denied-unnamed',
+    category: 'authorization',
+    level: 'error',
+    title: 'The proxy denied the request, the policy is not known',
+    page: {
+      meaning:
+        'The proxy answered with the text of an RBAC denial, but the log does not tell which policy: the log format has no response code details, the id was cut, or it was made by an EnvoyFilter and not by an AuthorizationPolicy.',
+      printedBy:
+        'The proxy that enforces: the sidecar of the destination, a waypoint or a gateway. Formats of Istio up to 1.8 have no column for the details; there the size of the answer (19 bytes, "RBAC: access denied") and the missing upstream host are the only signs.',
+      confirm: [
+        'istioctl x authz check POD.NAMESPACE',
+        'kubectl get authorizationpolicies -A',
+        'istioctl proxy-config log POD.NAMESPACE --level rbac:debug',
+      ],
+      change:
+        'Add %RESPONSE_CODE_DETAILS% and %CONNECTION_TERMINATION_DETAILS% to meshConfig.accessLogFormat. Then the line says whether a DENY rule matched or no ALLOW rule did, and the change follows from that.',
+      never: 'Do not change a policy before you know which one it was.',
+    },
+    cites: [
+      'envoy 1.37 source/extensions/filters/http/rbac/rbac_filter.cc',
+      'istio 1.8 pilot/pkg/networking/core/v1alpha3/accesslog.go',
+    ],
+  },
+  on: ['envoy/request', 'envoy/connection'],
+  match(flow) {
+    const failure = envoyFailure(flow.record);
+    if (failure?.kind !== 'rbac-unnamed') return null;
+    const id = failure.text === '' ? '' : ` It printed the id ${failure.text}, which names no AuthorizationPolicy.`;
+    return {
+      certainty: failure.certainty,
+      cause: `${requestName(flow.record)} from ${sourceName(flow.record)} was denied by this proxy as an AuthorizationPolicy does it.${id}`,
+      enforcedBy: enforcerOf(flow.record),
+      intended: 'unknown',
+      unchecked: [
+        'Which policy denied. Add %RESPONSE_CODE_DETAILS% and %CONNECTION_TERMINATION_DETAILS% to meshConfig.accessLogFormat to see it.',
+        ...unseenIdentity(flow.record),
+      ],
+      subject: [failure.text],
+    };
+  },
+  propose(finding) {
+    const pod = `${wordOr(finding.destination.workload, 'POD')}.${wordOr(finding.destination.namespace, 'NAMESPACE')}`;
+    return [
+      step('investigate', 'Find the policy: list what applies to the destination, and let the log print the details.', {
+        confirm: [`istioctl x authz check ${pod}`, 'kubectl get authorizationpolicies -A'],
+        verify: [`istioctl proxy-config log ${pod} --level rbac:debug`],
+        rollback: [`istioctl proxy-config log ${pod} --level rbac:warning`],
+      }),
+    ];
+  },
+};

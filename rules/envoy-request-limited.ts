@@ -1,0 +1,53 @@
+import type { Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { sourceName } from '../src/text/ends.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { requestName } from '../src/text/envoy-record.ts';
+
+/** 408 and 413 that the proxy gave itself. */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-request-limited',
+    category: 'client',
+    level: 'warning',
+    title: 'The request ran into a size or time limit of the proxy',
+    page: {
+      meaning:
+        'The body is larger than a buffer of the proxy (413), or the caller did not finish its headers or body in time (408). Istio sets no such buffer by itself: an EnvoyFilter or a filter that reads the body does.',
+      printedBy: 'The first proxy that reads the request.',
+      confirm: ['kubectl get envoyfilters -A -o yaml', 'istioctl proxy-config listener POD.NAMESPACE -o json'],
+      change:
+        'If such requests are wanted, raise the limit in the EnvoyFilter for this route; otherwise correct the caller.',
+      never: 'Do not remove the limit for the whole mesh.',
+    },
+    cites: [
+      'envoy 1.37 source/common/http/conn_manager_impl.cc',
+      'envoy 1.37 source/extensions/filters/http/buffer/buffer_filter.cc',
+    ],
+  },
+  on: ['envoy/request'],
+  match({ record }) {
+    const failure = envoyFailure(record);
+    if (record.kind !== 'request' || failure?.kind !== 'request-limit') return null;
+    const isSize = record.status === 413 || failure.text.includes('payload');
+    return {
+      certainty: failure.certainty,
+      cause: isSize
+        ? `${requestName(record)} from ${sourceName(record)} has a body that is larger than the proxy buffers.`
+        : `${sourceName(record)} did not finish sending its request in time.`,
+      intended: 'likely',
+      subject: [isSize ? 'size' : 'time'],
+    };
+  },
+  propose() {
+    return [
+      step(
+        'configuration',
+        'If such requests are wanted, raise the limit for this route; it comes from an EnvoyFilter.',
+        {
+          confirm: ['kubectl get envoyfilters -A -o yaml'],
+        },
+      ),
+    ];
+  },
+};

@@ -1,0 +1,51 @@
+import type { Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { calledName } from '../src/text/envoy-record.ts';
+import { listDestinationRules } from '../src/text/proxy-commands.ts';
+
+/** Versions, ciphers, ALPN or SNI of the two ends do not fit. */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-tls-handshake-failed',
+    category: 'mutual-tls',
+    level: 'error',
+    title: 'The TLS settings of the two ends do not fit',
+    page: {
+      meaning:
+        'Both ends speak TLS, but have no version, cipher, application protocol or host name in common; or the proxy wraps a connection into TLS that is TLS already.',
+      printedBy: 'The proxy of the caller, or a gateway, as transport failure.',
+      confirm: [
+        'kubectl get destinationrules -A -o yaml',
+        'openssl s_client -connect HOST:PORT -servername HOST',
+        'kubectl get serviceentries -A -o yaml',
+      ],
+      change:
+        'Compare the tls settings of the DestinationRule (mode, sni) with what the server offers. If the application speaks TLS itself, the DestinationRule must not originate TLS once more.',
+      never: 'Do not turn verification off (insecureSkipVerify): it does not help here.',
+    },
+    cites: ['envoy 1.37 source/common/tls/ssl_socket.cc'],
+  },
+  on: ['envoy/request', 'envoy/connection'],
+  match({ record }) {
+    const failure = envoyFailure(record);
+    if (failure?.kind !== 'tls-parameters') return null;
+    return {
+      certainty: 'likely',
+      cause: `The TLS handshake with ${calledName(record)} failed, because the settings of the two ends do not fit: ${failure.text}.`,
+      intended: 'no',
+      subject: [failure.text],
+    };
+  },
+  propose(finding) {
+    return [
+      step(
+        'configuration',
+        'Compare mode and sni of the DestinationRule with what the server offers; do not originate TLS for an application that speaks TLS itself.',
+        {
+          confirm: [listDestinationRules(finding.destination), 'openssl s_client -connect HOST:PORT -servername HOST'],
+        },
+      ),
+    ];
+  },
+};

@@ -1,0 +1,62 @@
+import type { Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { dialledAddress } from '../src/text/envoy-record.ts';
+import { wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
+
+/** ztunnel at the destination answered the CONNECT of a waypoint or sidecar with 403 (401 in old releases). */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-tunnel-denied',
+    category: 'authorization',
+    level: 'error',
+    title: 'The destination refused the tunnel of the waypoint',
+    page: {
+      meaning:
+        'This proxy (mostly a waypoint) opened an HBONE tunnel to an ambient pod and the ztunnel there refused it: an AuthorizationPolicy that applies at the pod does not admit the identity of this proxy. Behind a waypoint the pod sees the waypoint as caller, not the client.',
+      printedBy:
+        'The proxy that opens the tunnel, as a line with the cluster connect_originate and the reason tunnel_response:403 (Envoy 1.39.3 and later; older ones print no reason). The ztunnel on the node of the destination names the policy.',
+      confirm: [
+        'kubectl -n istio-system logs -l app=ztunnel --tail=-1 --prefix | grep POD_IP',
+        'kubectl -n NAMESPACE get authorizationpolicies -o yaml',
+      ],
+      change:
+        'Let the policy at the pod admit the identity of the waypoint, and move the rules that name clients to a policy with targetRefs at the waypoint. Both together.',
+      never:
+        'Do not admit only the waypoint at the pod without a policy at the waypoint: then everybody behind it passes.',
+    },
+    cites: [
+      'envoy 1.39 source/common/tcp_proxy/tcp_proxy.cc',
+      'istio/ztunnel 62d82653 src/proxy/inbound.rs',
+      'istio/istio.io#16586',
+    ],
+  },
+  on: ['envoy/connection'],
+  match(flow) {
+    const failure = envoyFailure(flow.record);
+    if (failure?.kind !== 'tunnel-denied') return null;
+    return {
+      certainty: failure.certainty,
+      cause: `The ztunnel of ${dialledAddress(flow.record) ?? 'the destination'} refused the tunnel (${failure.text}): no policy at that pod admits the identity of this proxy.`,
+      enforcedBy: 'ztunnel',
+      intended: 'unknown',
+      unchecked: ['Which policy denied: the ztunnel on the node of the destination names it.'],
+    };
+  },
+  propose(finding, mesh) {
+    const namespace = wordOr(finding.destination.namespace, 'DESTINATION_NAMESPACE');
+    return [
+      step(
+        'policy-change',
+        'Let the policy at the pod admit the identity of the waypoint, and keep the rules about clients in a policy with targetRefs at the waypoint. Both together: with one alone either everybody behind the waypoint passes, or nobody.',
+        {
+          risk: 'Until both policies are in force the destination is either closed or open to all clients of the waypoint.',
+          confirm: [
+            ztunnelLogs(mesh, finding.destination.address),
+            `kubectl -n ${namespace} get authorizationpolicies -o yaml`,
+          ],
+        },
+      ),
+    ];
+  },
+};

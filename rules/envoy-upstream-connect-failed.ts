@@ -1,0 +1,54 @@
+import type { Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { calledName } from '../src/text/envoy-record.ts';
+import { applicationLogs, listDestinationRules, listEndpoints } from '../src/text/proxy-commands.ts';
+
+/** A connect that failed for a reason the line does not tell, or a rare one. */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-upstream-connect-failed',
+    category: 'upstream',
+    level: 'error',
+    title: 'The connection to the destination could not be opened',
+    page: {
+      meaning:
+        'The proxy could not open a connection to the destination. The line does not say why, or names a rare reason such as a reset in the middle of the handshake. In formats without a transport failure column refused connections, timeouts and TLS mismatches all look like this.',
+      printedBy:
+        'The proxy of the caller, a gateway or a waypoint; the sidecar of the destination when the cluster is inbound.',
+      confirm: [
+        'kubectl -n NAMESPACE get endpointslices -l kubernetes.io/service-name=SERVICE',
+        'istioctl proxy-config endpoint POD.NAMESPACE --cluster CLUSTER',
+        'kubectl get destinationrules -A',
+      ],
+      change:
+        'See whether the destination runs and listens; whether the DestinationRule makes the proxy speak TLS to a server that does not; and whether a NetworkPolicy rejects the connection. Add %UPSTREAM_TRANSPORT_FAILURE_REASON% to the log format to see the reason.',
+      never: 'Do not change authorization policies: no such denial looks like this.',
+    },
+    cites: ['envoy 1.37 source/common/router/router.cc', 'envoy 1.37 source/common/tcp_proxy/tcp_proxy.cc'],
+  },
+  on: ['envoy/request', 'envoy/connection'],
+  match({ record }) {
+    const failure = envoyFailure(record);
+    if (failure?.kind !== 'connect-failed') return null;
+    return {
+      certainty: failure.certainty === 'certain' ? 'likely' : failure.certainty,
+      cause: `The proxy could not open a connection to ${calledName(record)} (${failure.text}).`,
+      intended: 'no',
+      unchecked:
+        failure.certainty === 'possible'
+          ? [
+              'Why: refused, not answered and TLS failures look the same here. Add %UPSTREAM_TRANSPORT_FAILURE_REASON% and %RESPONSE_CODE_DETAILS% to the log format.',
+            ]
+          : [],
+      subject: [failure.text],
+    };
+  },
+  propose({ destination }) {
+    return [
+      step('investigate', 'See whether the destination runs and listens, and whether its DestinationRule fits.', {
+        confirm: [listEndpoints(destination), applicationLogs(destination), listDestinationRules(destination)],
+      }),
+    ];
+  },
+};

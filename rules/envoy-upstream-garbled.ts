@@ -1,0 +1,48 @@
+import type { Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { calledName } from '../src/text/envoy-record.ts';
+import { applicationLogs, showService } from '../src/text/proxy-commands.ts';
+
+/** UPE before a response. */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-upstream-garbled',
+    category: 'upstream',
+    level: 'error',
+    title: 'The destination did not speak the expected HTTP',
+    page: {
+      meaning:
+        'What came back is no valid HTTP of the version the proxy expects: the port is named http but speaks another protocol, the application speaks HTTP/2 where HTTP/1.1 is expected or the reverse, or its response headers are larger than the proxy takes (60 KiB).',
+      printedBy: 'The proxy next to the application: mostly the sidecar of the destination. The answer is 502.',
+      confirm: [
+        'kubectl -n NAMESPACE get service SERVICE -o yaml',
+        'kubectl -n NAMESPACE exec POD -- curl -sv http://127.0.0.1:PORT/',
+      ],
+      change:
+        'Correct the name or appProtocol of the Service port (http, http2, grpc, tcp), or let the application send smaller headers.',
+      never: 'Do not change policies: nothing was denied.',
+    },
+    cites: ['envoy 1.37 source/common/router/router.cc'],
+  },
+  on: ['envoy/request', 'envoy/connection'],
+  match({ record }) {
+    if (envoyFailure(record)?.kind !== 'protocol-error') return null;
+    return {
+      certainty: 'certain',
+      cause: `${calledName(record)} answered something that is not the HTTP expected there: another protocol, another HTTP version, or headers that are too large.`,
+      intended: 'no',
+    };
+  },
+  propose({ destination }) {
+    return [
+      step(
+        'configuration',
+        'Compare the protocol that the Service port declares (name, appProtocol) with what the application speaks.',
+        {
+          confirm: [showService(destination), applicationLogs(destination)],
+        },
+      ),
+    ];
+  },
+};

@@ -1,0 +1,51 @@
+import type { Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { envoyFailure } from '../src/text/envoy-failure.ts';
+import { calledName } from '../src/text/envoy-record.ts';
+import { listDestinationRules, listEndpoints } from '../src/text/proxy-commands.ts';
+
+/** UO: a circuit breaker of the cluster. */
+export const rule: Rule = {
+  meta: {
+    id: 'envoy-upstream-overflowed',
+    category: 'upstream',
+    level: 'warning',
+    title: 'The limits of the connection pool were reached',
+    page: {
+      meaning:
+        'More connections or waiting requests than the connection pool of this destination may have; the proxy refused the request without sending it. Limits come from connectionPool in the DestinationRule, else from Envoy.',
+      printedBy: 'The proxy of the caller, a gateway or a waypoint: UO with the details {overflow}.',
+      confirm: [
+        'kubectl get destinationrules -A -o yaml',
+        'istioctl proxy-config cluster POD.NAMESPACE --fqdn HOST -o json',
+      ],
+      change:
+        'If the destination can take more, raise http1MaxPendingRequests, http2MaxRequests or maxConnections; if it cannot, add replicas. A slow destination fills the pool: look at response times first.',
+      never: 'Do not remove the limits altogether: they protect the destination.',
+    },
+    cites: [
+      'envoy 1.37 source/common/router/router.cc',
+      'istio 86c9f01f pilot/pkg/networking/core/cluster_traffic_policy.go',
+    ],
+  },
+  on: ['envoy/request', 'envoy/connection'],
+  match({ record }) {
+    if (envoyFailure(record)?.kind !== 'overflow') return null;
+    return {
+      certainty: 'certain',
+      cause: `The proxy refused the call to ${calledName(record)}, because its connection pool is full (circuit breaker).`,
+      intended: 'likely',
+    };
+  },
+  propose({ destination }) {
+    return [
+      step(
+        'configuration',
+        'Compare the limits of connectionPool with the load; find out first why the destination is slow.',
+        {
+          confirm: [listDestinationRules(destination), listEndpoints(destination)],
+        },
+      ),
+    ];
+  },
+};

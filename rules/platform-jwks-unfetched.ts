@@ -1,0 +1,58 @@
+import type { Match, Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { wordOr } from '../src/text/kubectl.ts';
+
+const MESSAGE =
+  /failed to (?:fetch|refresh) (?:jwt )?public key from|jwks key is not yet fetched|failed to fetch jwks|fake jwks/i;
+const URI = /https?:\/\/[^\s"',]{1,300}/i;
+
+/** istiod cannot fetch the keys of a token issuer. */
+export const rule: Rule = {
+  meta: {
+    id: 'platform-jwks-unfetched',
+    category: 'platform',
+    level: 'error',
+    title: 'istiod could not fetch the keys of a token issuer',
+    page: {
+      meaning:
+        'A RequestAuthentication names a jwksUri, and istiod cannot fetch it. istiod sends proxies a placeholder key instead, so that every token of that issuer is refused with 401 until the fetch works.',
+      printedBy: 'istiod. Proxies then say "Jwt verification fails".',
+      confirm: [
+        'kubectl -n istio-system logs deploy/istiod | grep -i jwks',
+        'kubectl get requestauthentications -A -o yaml | grep -e issuer -e jwksUri',
+        'kubectl -n istio-system exec deploy/istiod -- curl -sv JWKS_URI',
+      ],
+      change:
+        'Make the URI reachable for istiod: egress NetworkPolicy, proxy, CA bundle. If it is served in the mesh under STRICT, istiod speaks plain text to it: use an address outside of it, or put the keys into jwks.',
+      never: 'Do not delete the RequestAuthentication to get rid of the 401.',
+    },
+    cites: ['istio 86c9f01f pilot/pkg/model/jwks_resolver.go'],
+  },
+  on: ['istiod/diagnostic', 'istio-agent/diagnostic'],
+  match(flow) {
+    const { record } = flow;
+    if (record.kind !== 'diagnostic' || !MESSAGE.test(record.message)) return null;
+    const uri = URI.exec(record.message)?.[0] ?? '';
+    return {
+      certainty: 'certain',
+      cause: `istiod cannot fetch the keys of a token issuer${uri === '' ? '' : ` from ${uri}`}; proxies refuse all tokens of it meanwhile.`,
+      subject: [uri],
+    } satisfies Match;
+  },
+  propose(_finding, mesh) {
+    const root = wordOr(mesh.rootNamespace, 'istio-system');
+    return [
+      step(
+        'configuration',
+        'Make the jwksUri reachable for istiod, or put the keys inline into the RequestAuthentication.',
+        {
+          confirm: [
+            `kubectl -n ${root} logs deploy/istiod --tail=500`,
+            'kubectl get requestauthentications -A -o yaml',
+            `kubectl -n ${root} get networkpolicies -o yaml`,
+          ],
+        },
+      ),
+    ];
+  },
+};

@@ -1,0 +1,46 @@
+import type { Match, Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { destinationName, sourceName } from '../src/text/ends.ts';
+import { wordOr } from '../src/text/kubectl.ts';
+import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
+
+/** The proxy or the pod went away with the connection open. */
+export const rule: Rule = {
+  meta: {
+    id: 'ztunnel-connection-drained',
+    category: 'platform',
+    level: 'note',
+    title: 'A connection was closed because its proxy shut down',
+    page: {
+      meaning:
+        'ztunnel, or its proxy for this pod, was shutting down: the pod was deleted or taken out of the mesh, or ztunnel is rolled out. What was still open at the end of the grace period was cut. It is no denial.',
+      printedBy: 'The ztunnel that shuts down. The other end prints a success or an interrupted stream.',
+      confirm: [
+        'kubectl -n istio-system rollout history daemonset/ztunnel',
+        'kubectl get events -A --sort-by=.lastTimestamp',
+      ],
+      change:
+        'Nothing. If long connections must survive a rollout of ztunnel, lengthen terminationGracePeriodSeconds or drain node by node.',
+      never: 'Do not change policies.',
+    },
+    cites: ['istio/ztunnel 62d82653 src/drain.rs', 'istio/ztunnel 62d82653 src/proxy/connection_manager.rs'],
+  },
+  on: ['ztunnel/connection'],
+  match(flow) {
+    if (ztunnelErrorOf(flow.record)?.kind !== 'drained') return null;
+    return {
+      certainty: 'certain',
+      cause: `The connection from ${sourceName(flow.record)} to ${destinationName(flow.record)} was cut because a pod or its proxy shut down.`,
+    } satisfies Match;
+  },
+  propose(_finding, mesh) {
+    return [
+      step('none', 'Nothing to repair, if a rollout or the deletion of a pod at that time is the reason.', {
+        confirm: [
+          `kubectl -n ${wordOr(mesh.rootNamespace, 'istio-system')} rollout history daemonset/ztunnel`,
+          'kubectl get events -A --sort-by=.lastTimestamp',
+        ],
+      }),
+    ];
+  },
+};

@@ -1,0 +1,42 @@
+import type { Match, Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { destinationName, sourceName } from '../src/text/ends.ts';
+import { ztunnelLogs } from '../src/text/kubectl.ts';
+import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
+
+/** A failed connection whose text no other rule knows, so that none passes in silence. */
+export const rule: Rule = {
+  meta: {
+    id: 'ztunnel-connection-failed',
+    category: 'upstream',
+    level: 'warning',
+    title: 'A connection failed for a reason that is not known here',
+    page: {
+      meaning:
+        'ztunnel logged a failed connection with a text that meshmend does not know: a rare error of the operating system, an internal error, or a text of a newer release.',
+      printedBy: 'The ztunnel named by the line; the other end may have a line of the same time that says more.',
+      confirm: ['kubectl -n istio-system logs -l app=ztunnel --tail=-1 --prefix | grep SOURCE_IP', 'istioctl version'],
+      change: 'Read the error text, and the lines of both ztunnels around it.',
+      never: 'Do not change policies on suspicion: a denial says so in its text.',
+    },
+    cites: ['istio/ztunnel 62d82653 src/proxy.rs'],
+  },
+  on: ['ztunnel/connection', 'ztunnel/diagnostic'],
+  match(flow) {
+    const error = ztunnelErrorOf(flow.record);
+    if (error?.kind !== 'unknown') return null;
+    const text = error.text === '' ? 'ztunnel gives no reason' : error.text;
+    return {
+      certainty: 'possible',
+      cause: `The connection from ${sourceName(flow.record)} to ${destinationName(flow.record)} failed: ${text}.`,
+      unchecked: ['what the other end logged at that time'],
+    } satisfies Match;
+  },
+  propose(finding, mesh) {
+    return [
+      step('investigate', 'Read the lines of both ztunnels around that time.', {
+        confirm: [ztunnelLogs(mesh, finding.source.addresses[0] ?? null), 'istioctl version'],
+      }),
+    ];
+  },
+};

@@ -1,0 +1,55 @@
+import type { Match, Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { destinationName, sourceName } from '../src/text/ends.ts';
+import { wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
+import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
+
+/** The peer hung up in the handshake. */
+export const rule: Rule = {
+  meta: {
+    id: 'ztunnel-hbone-closed',
+    category: 'platform',
+    level: 'warning',
+    title: 'The peer hung up while the tunnel was being opened',
+    page: {
+      meaning:
+        'The next hop accepted the connection on port 15008 and closed it before the TLS handshake was done. Its ztunnel has no certificate for the pod, does not know the pod yet (then it takes five seconds), or is restarting; or something else listens there.',
+      printedBy:
+        'The ztunnel on the node of the caller. The destination\'s ztunnel prints "signing error" or "workload is unknown" when it is one of these.',
+      confirm: [
+        'kubectl -n istio-system logs -l app=ztunnel --tail=-1 --prefix | grep -e "signing error" -e "workload is unknown" -e "certificate fetch failed"',
+        'istioctl ztunnel-config certificates',
+        'kubectl -n istio-system get pods -l app=ztunnel -o wide',
+      ],
+      change:
+        "Repair what the destination's ztunnel complains about: its connection to istiod (port 15012), or the CA.",
+      never: 'Do not change policies: none was evaluated yet.',
+    },
+    cites: ['istio/ztunnel 62d82653 src/tls/server.rs', 'istio/ztunnel 62d82653 src/proxy/inbound.rs'],
+  },
+  on: ['ztunnel/connection'],
+  match(flow) {
+    if (ztunnelErrorOf(flow.record)?.kind !== 'hbone-closed') return null;
+    return {
+      certainty: 'possible',
+      cause: `The other end closed the connection from ${sourceName(flow.record)} to ${destinationName(flow.record)} in the middle of the handshake: its ztunnel has no certificate for the pod, does not know it, or restarts.`,
+      unchecked: ['the reason: the ztunnel on the node of the destination says it at the same time'],
+    } satisfies Match;
+  },
+  propose(_finding, mesh) {
+    return [
+      step(
+        'investigate',
+        'Read the destination ztunnel at that time, and see whether it has a certificate for the pod.',
+        {
+          confirm: [
+            ztunnelLogs(mesh, 'signing error'),
+            ztunnelLogs(mesh, 'is unknown'),
+            'istioctl ztunnel-config certificates',
+            `kubectl -n ${wordOr(mesh.rootNamespace, 'istio-system')} get pods -l app=ztunnel -o wide`,
+          ],
+        },
+      ),
+    ];
+  },
+};

@@ -1,0 +1,47 @@
+import type { Match, Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { destinationName, sourceName } from '../src/text/ends.ts';
+import { listPods, wordOr } from '../src/text/kubectl.ts';
+import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
+
+/** The pod has no free source port towards this destination. */
+export const rule: Rule = {
+  meta: {
+    id: 'ztunnel-ports-exhausted',
+    category: 'platform',
+    level: 'error',
+    title: 'The pod ran out of source ports',
+    page: {
+      meaning:
+        'All ephemeral ports of the calling pod towards that one destination address are in use or waiting to be released. The application opens connections faster than they are closed, mostly one per request to a destination outside the mesh.',
+      printedBy: 'The ztunnel on the node of the caller ("Cannot assign requested address").',
+      confirm: [
+        'kubectl -n SOURCE_NAMESPACE exec SOURCE_POD -- ss -s',
+        'kubectl -n SOURCE_NAMESPACE exec SOURCE_POD -- cat /proc/sys/net/ipv4/ip_local_port_range',
+      ],
+      change:
+        'Let the application keep and reuse its connections; widen net.ipv4.ip_local_port_range of the pod if the load is legitimate; run more replicas.',
+      never: 'Do not change policies: no packet was sent.',
+    },
+    cites: ['istio/ztunnel 62d82653 src/proxy/outbound.rs'],
+  },
+  on: ['ztunnel/connection'],
+  match(flow) {
+    if (ztunnelErrorOf(flow.record)?.kind !== 'ports-exhausted') return null;
+    return {
+      certainty: 'certain',
+      cause: `${sourceName(flow.record)} has no free source port left for connections to ${destinationName(flow.record)}.`,
+    } satisfies Match;
+  },
+  propose(finding) {
+    const namespace = wordOr(finding.source.namespace, 'SOURCE_NAMESPACE');
+    return [
+      step('configuration', 'Let the caller reuse its connections; then widen the port range or add replicas.', {
+        confirm: [
+          listPods(finding.source.namespace),
+          `kubectl -n ${namespace} exec deploy/${wordOr(finding.source.workload, 'WORKLOAD')} -- ss -s`,
+        ],
+      }),
+    ];
+  },
+};

@@ -1,0 +1,42 @@
+import type { Match, Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { destinationName, sourceName } from '../src/text/ends.ts';
+import { ztunnelLogs } from '../src/text/kubectl.ts';
+import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
+
+/** An end closed while bytes were in flight. Frequent in healthy traffic. */
+export const rule: Rule = {
+  meta: {
+    id: 'ztunnel-stream-interrupted',
+    category: 'application',
+    level: 'note',
+    title: 'A connection was closed before all bytes had passed',
+    page: {
+      meaning:
+        'The connection was made and worked; then one end closed it while bytes were still on their way. A client that has read enough and closes leaves this, in healthy traffic too. It also is what remains at the other end when a tunnel was cut (policy change, shutdown, lost network).',
+      printedBy: 'Either end. "send" is the direction from the client to the server, "receive" the other.',
+      confirm: [
+        'kubectl -n istio-system logs -l app=ztunnel --tail=-1 --prefix | grep -e "policy change" -e "drain" -e "ping timeout"',
+      ],
+      change:
+        'Nothing, unless clients complain. Then look for a policy change, a shutdown or lost pings at the same time.',
+      never: 'Do not take it for a denial.',
+    },
+    cites: ['istio/ztunnel 62d82653 src/copy.rs'],
+  },
+  on: ['ztunnel/connection'],
+  match(flow) {
+    if (ztunnelErrorOf(flow.record)?.kind !== 'stream-interrupted') return null;
+    return {
+      certainty: 'likely',
+      cause: `One end closed the connection from ${sourceName(flow.record)} to ${destinationName(flow.record)} while bytes were on their way. Clients that stop reading do this.`,
+    } satisfies Match;
+  },
+  propose(_finding, mesh) {
+    return [
+      step('none', 'Nothing to repair, unless a policy change, a shutdown or lost pings are logged at the same time.', {
+        confirm: [ztunnelLogs(mesh, 'policy change'), ztunnelLogs(mesh, 'drain')],
+      }),
+    ];
+  },
+};

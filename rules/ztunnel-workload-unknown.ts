@@ -1,0 +1,54 @@
+import type { Match, Rule } from '../src/model/finding.ts';
+import { step } from '../src/remedy/edits/index.ts';
+import { WORKLOADS, wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
+import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
+
+/** ztunnel has no data about the pod it serves. */
+export const rule: Rule = {
+  meta: {
+    id: 'ztunnel-workload-unknown',
+    category: 'platform',
+    level: 'error',
+    title: 'ztunnel did not know its own pod',
+    page: {
+      meaning:
+        'istio-cni gave the pod to ztunnel, but istiod sent nothing about it within five seconds, so that ztunnel has neither identity nor policies for it and refuses all its connections. istiod is slow or not reachable, or does not see the pod.',
+      printedBy:
+        'The ztunnel on the node of the pod, for connections in both directions. The other end sees a reset after five seconds.',
+      confirm: [
+        'istioctl ztunnel-config workloads',
+        'kubectl -n istio-system logs -l app=ztunnel --tail=-1 --prefix | grep "XDS client"',
+        'kubectl -n istio-system logs deploy/istiod --tail=200',
+        'kubectl -n istio-system get pods -l app=istiod -o wide',
+      ],
+      change:
+        'Repair the connection between ztunnel and istiod (TCP 15012), or give istiod more resources. A pod that was just created may fail for some seconds.',
+      never: 'Do not change policies: none was evaluated.',
+    },
+    cites: ['istio/ztunnel 62d82653 src/state.rs', 'istio/ztunnel 62d82653 src/proxy.rs'],
+  },
+  on: ['ztunnel/connection', 'ztunnel/diagnostic'],
+  match(flow) {
+    const error = ztunnelErrorOf(flow.record);
+    if (error?.kind !== 'workload-unknown') return null;
+    const [who = ''] = error.values;
+    return {
+      certainty: 'certain',
+      cause: `ztunnel got no data from istiod about the pod it serves (${who}) and refused its connection.`,
+      subject: [who],
+    } satisfies Match;
+  },
+  propose(_finding, mesh) {
+    const root = wordOr(mesh.rootNamespace, 'istio-system');
+    return [
+      step('investigate', 'See whether this ztunnel is connected to istiod and whether istiod knows the pod.', {
+        confirm: [
+          WORKLOADS,
+          ztunnelLogs(mesh, 'XDS client'),
+          `kubectl -n ${root} get pods -l app=istiod -o wide`,
+          `kubectl -n ${root} logs deploy/istiod --tail=200`,
+        ],
+      }),
+    ];
+  },
+};

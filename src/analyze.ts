@@ -1,0 +1,142 @@
+import { judge } from './judge.ts';
+import type { Finding, Rule } from './model/finding.ts';
+import type { Instant, Line, Wrapping } from './model/line.ts';
+import type { MeshView } from './model/mesh.ts';
+import type { LogRecord, Parser } from './model/record.ts';
+import type { Remedy } from './model/remedy.ts';
+import type { Problem, Report } from './model/report.ts';
+import type { Flow, Traffic } from './model/traffic.ts';
+import { proposeRemedies } from './remedy/propose.ts';
+import { buildReport } from './report/build.ts';
+import { BulkCounter } from './skim/bulk.ts';
+import { joinEnds } from './traffic/join.ts';
+import { Recognizer } from './traffic/recognize.ts';
+import { emptyTally, emptyTraffic, fold } from './traffic/traffic.ts';
+
+/** What a run is wired from. */
+export interface AnalysisParts {
+  readonly parsers: readonly Parser[];
+  readonly wrappings: readonly Wrapping[];
+  readonly rules: readonly Rule[];
+  readonly mesh: MeshView;
+  readonly tool: Report['tool'];
+  /** Only records in this span are looked at, both ends included; records without a time are always in. */
+  readonly since: Instant | null;
+  readonly until: Instant | null;
+}
+
+/** New flows remembered between two calls of `freshFindings`; what is beyond is told in the report only. */
+const MAX_FRESH = 4096;
+
+/** One run: lines in, findings at any time, a report at the end. Pure and synchronous. */
+export class Analysis {
+  readonly #parts: AnalysisParts;
+  readonly #traffic: Traffic = emptyTraffic();
+  readonly #recognizers = new Map<string, Recognizer>();
+  readonly #bulk: BulkCounter;
+  readonly #problems: Problem[] = [];
+  /** Notable flows that came up since `freshFindings` was asked last. */
+  #fresh: Flow[] = [];
+  readonly #announced = new Set<string>();
+
+  constructor(parts: AnalysisParts) {
+    this.#parts = parts;
+    this.#bulk = new BulkCounter(this.#traffic, parts.parsers);
+  }
+
+  /** Takes one line of any input. Lines of one input must come in order. */
+  feed(line: Line): void {
+    this.#recognizer(line.at.input).feed(line);
+  }
+
+  /**
+   * Takes a line of an input (its number from 1) as it stands in `bytes`, without its line end; the bytes are free again afterwards. The same as `feed`
+   * with the text, but a line whose shape is known is counted without being parsed.
+   */
+  feedBytes(input: string, line: number, bytes: Buffer, start: number, end: number): void {
+    const recognizer = this.#recognizer(input);
+    const skims = !recognizer.busy && this.#parts.since === null && this.#parts.until === null;
+    const parser = skims ? this.#bulk.count(bytes, start, end) : null;
+    if (parser !== null) {
+      recognizer.pass(parser);
+      return;
+    }
+    const known = recognizer.feed({ at: { input, line }, text: bytes.toString('utf8', start, end), truncated: false });
+    if (skims && known !== null) this.#bulk.learn(bytes, known);
+  }
+
+  /** Says that an input has no more lines. Also makes an empty input known. */
+  end(input: string): void {
+    this.#bulk.forget();
+    this.#recognizer(input).end();
+  }
+
+  /** Adds something that went wrong outside: a file that could not be read. */
+  addProblem(problem: Problem): void {
+    this.#problems.push(problem);
+  }
+
+  /** Findings above `note` that were not there when this was asked last. Counts are of the moment. */
+  freshFindings(): readonly Finding[] {
+    if (this.#fresh.length === 0) return [];
+    const incidents = this.#fresh.map((flow) => ({ flow, others: [], count: flow.count }));
+    this.#fresh = [];
+    const { findings } = judge(incidents, this.#parts.rules, this.#parts.mesh);
+    const news = findings.filter((finding) => finding.level !== 'note' && !this.#announced.has(finding.fingerprint));
+    for (const finding of news) this.#announced.add(finding.fingerprint);
+    return news;
+  }
+
+  /** The report on everything read so far. `generatedAt` is given because there is no clock here. */
+  report(generatedAt: Instant, partial: boolean): Report {
+    const { rules, mesh, tool } = this.#parts;
+    const notable = [...this.#traffic.flows.values()].filter((flow) => flow.samples.length > 0);
+    const { findings, problems } = judge(joinEnds(notable), rules, mesh);
+    const remedyProblems: Problem[] = [];
+    const byId = new Map(rules.map((rule) => [rule.meta.id, rule]));
+    const remediesOf = (finding: Finding): readonly Remedy[] => {
+      const proposed = proposeRemedies(finding, byId.get(finding.ruleId) ?? null, mesh);
+      remedyProblems.push(...proposed.problems);
+      return proposed.remedies;
+    };
+    const reported = buildReport({
+      tool,
+      generatedAt,
+      partial,
+      traffic: this.#traffic,
+      mesh,
+      findings,
+      remediesOf,
+      problems: [...this.#problems, ...problems],
+    });
+    return { ...reported, problems: [...reported.problems, ...remedyProblems] };
+  }
+
+  #recognizer(input: string): Recognizer {
+    const known = this.#recognizers.get(input);
+    if (known !== undefined) return known;
+    const tally = emptyTally(input);
+    this.#traffic.tallies.set(input, tally);
+    const { parsers, wrappings } = this.#parts;
+    const recognizer = new Recognizer({
+      parsers,
+      wrappings,
+      tally,
+      fold: (record) => this.#fold(record),
+    });
+    this.#recognizers.set(input, recognizer);
+    return recognizer;
+  }
+
+  #fold(record: LogRecord): Flow | null {
+    if (!this.#isWanted(record)) return null;
+    const flow = fold(this.#traffic, record);
+    if (flow.count === 1 && flow.samples.length > 0 && this.#fresh.length < MAX_FRESH) this.#fresh.push(flow);
+    return flow;
+  }
+
+  #isWanted({ time }: Pick<LogRecord, 'time'>): boolean {
+    const { since, until } = this.#parts;
+    return time === null || ((since === null || time >= since) && (until === null || time <= until));
+  }
+}

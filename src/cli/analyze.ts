@@ -1,0 +1,229 @@
+import { fstatSync } from 'node:fs';
+import { extname } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import { Command, Option } from 'commander';
+import { envoyJsonParser, envoyTextParser, parsers, wrappings } from '../../parsers/index.ts';
+import { rules } from '../../rules/index.ts';
+import { Analysis } from '../analyze.ts';
+import { readLines } from '../input/lines.ts';
+import { readFile } from '../input/sources.ts';
+import { decodeManifests, type Manifests } from '../mesh/manifests.ts';
+import { readMesh } from '../mesh/read.ts';
+import { createMesh, unknownMesh } from '../mesh/view.ts';
+import { Failure } from '../model/failure.ts';
+import { LEVELS, type Level } from '../model/finding.ts';
+import type { MeshView } from '../model/mesh.ts';
+import type { Parser } from '../model/record.ts';
+import type { Problem, Report } from '../model/report.ts';
+import { renderJson } from '../render/json.ts';
+import { renderNdjson, renderOpened as renderOpenedLine } from '../render/ndjson.ts';
+import { renderOpened, renderTerminal } from '../render/terminal.ts';
+import { EXIT } from './exit.ts';
+import { createLogger } from './log.ts';
+import { now, readMoment } from './time.ts';
+
+const OUTPUTS = ['terminal', 'json', 'ndjson'] as const;
+type Output = (typeof OUTPUTS)[number];
+
+interface AnalyzeOptions {
+  readonly mesh?: readonly string[];
+  readonly output: Output;
+  readonly failOn?: Level;
+  readonly since?: string;
+  readonly until?: string;
+  readonly top: number;
+  readonly logFormat?: string;
+  readonly accessLogFormat?: string;
+  readonly color: boolean;
+  readonly verbose?: true;
+}
+
+/** How often a live stream is looked at for new findings. */
+const LIVE_MS = 250;
+
+/** `meshmend analyze`: reads logs, explains, proposes. `setCode` gets the exit code. */
+export function analyzeCommand(tool: Report['tool'], setCode: (code: number) => void): Command {
+  return new Command('analyze')
+    .description('read logs (stdin when no FILE), explain each failure, propose a change')
+    .argument('[FILE...]', 'log files; - is stdin')
+    .option(
+      '--mesh <PATH...>',
+      'what the mesh is: manifests, kubectl dumps, folders; - is stdin.\nFurther paths belong to it when they are folders or end in .yaml, .yml, .json',
+    )
+    .addOption(new Option('-o, --output <FORMAT>', 'how to print').choices(OUTPUTS).default('terminal'))
+    .addOption(new Option('--fail-on <LEVEL>', 'exit 1 if there is a finding of this level or worse').choices(LEVELS))
+    .option('--since <TIME>', 'only records from then on: a time, or how long ago (1h30m)')
+    .option('--until <TIME>', 'only records until then')
+    .option('--top <N>', 'findings printed in a terminal', readCount, 20)
+    .option('--log-format <NAME>', `read everything with one parser (${parsers.map((parser) => parser.id).join(', ')})`)
+    .option('--access-log-format <FORMAT>', "the mesh's own meshConfig.accessLogFormat, text or JSON")
+    .option('--no-color', 'no colours (NO_COLOR does the same)')
+    .option('-v, --verbose', 'say on stderr what is done')
+    .action(async (files: string[], options: AnalyzeOptions) => {
+      setCode(await analyze(files, options, tool));
+    });
+}
+
+async function analyze(words: readonly string[], options: AnalyzeOptions, tool: Report['tool']): Promise<number> {
+  const { meshPaths, files } = splitPaths(options.mesh ?? [], words);
+  if (files.length === 0 && process.stdin.isTTY) {
+    throw new Failure('usage', 'there is nothing to read: stdin is a terminal', 'pipe logs in, or name files');
+  }
+  const log = await createLogger(options.verbose === true);
+  const { mesh, problems } = await loadMesh(meshPaths);
+  const analysis = new Analysis({
+    parsers: chooseParsers(options),
+    wrappings,
+    rules,
+    mesh,
+    tool,
+    since: options.since === undefined ? null : readMoment('--since', options.since),
+    until: options.until === undefined ? null : readMoment('--until', options.until),
+  });
+  for (const problem of problems) analysis.addProblem(problem);
+  log.debug({ objects: mesh.objects.length, paths: meshPaths }, 'mesh read');
+
+  const interrupt = new AbortController();
+  const unreadable = await readAll(files.length === 0 ? ['-'] : files, analysis, options, interrupt);
+  const report = analysis.report(now(), interrupt.signal.aborted);
+  log.debug({ inputs: report.inputs }, 'logs read');
+  process.stdout.write(render(report, options));
+  return exitCode(report, options, interrupt.signal.aborted, unreadable > 0);
+}
+
+/** `--mesh` takes several words; those that cannot be manifests are log files that follow it. */
+function splitPaths(
+  mesh: readonly string[],
+  files: readonly string[],
+): { readonly meshPaths: readonly string[]; readonly files: readonly string[] } {
+  const isLog = (path: string, index: number): boolean => index > 0 && ['.log', '.txt'].includes(extname(path));
+  return {
+    meshPaths: mesh.filter((path, index) => !isLog(path, index)),
+    files: [...mesh.filter(isLog), ...files],
+  };
+}
+
+/** The mesh that the paths tell of; without paths nothing is known. */
+async function loadMesh(paths: readonly string[]): Promise<{ mesh: MeshView; problems: readonly Problem[] }> {
+  if (paths.length === 0) return { mesh: unknownMesh, problems: [] };
+  const files = readMesh(paths.filter((path) => path !== '-'));
+  const piped: Manifests = paths.includes('-')
+    ? decodeManifests(await textOf(process.stdin), 'stdin')
+    : { objects: [], problems: [] };
+  return {
+    mesh: createMesh([...files.objects, ...piped.objects], { sources: paths }),
+    problems: [...files.problems, ...piped.problems],
+  };
+}
+
+function chooseParsers(options: AnalyzeOptions): readonly Parser[] {
+  const own = options.accessLogFormat === undefined ? [] : [ownFormatParser(options.accessLogFormat)];
+  const { logFormat } = options;
+  if (logFormat === undefined) return [...own, ...parsers];
+  const chosen = parsers.filter(({ id }) => id === logFormat || id.startsWith(`${logFormat}-`));
+  if (chosen.length === 0) {
+    const known = parsers.map((parser) => parser.id).join(', ');
+    throw new Failure('usage', `--log-format ${logFormat} is unknown`, `known: ${known}`);
+  }
+  return [...own, ...chosen];
+}
+
+/** The parser of the mesh's own accessLogFormat: a JSON object of operators, or a text with them. */
+function ownFormatParser(format: string): Parser {
+  const title = 'Envoy, the format given on the command line';
+  const parser = format.trimStart().startsWith('{')
+    ? envoyJsonParser('envoy-own-format', title, parseJson(format))
+    : envoyTextParser('envoy-own-format', title, format);
+  if ('error' in parser) throw new Failure('usage', `--access-log-format: ${parser.error}`);
+  return parser;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Failure('usage', '--access-log-format starts like JSON but is none', 'quote it for the shell', error);
+  }
+}
+
+/** Reads all inputs in order. Answers how many could not be read; the others are used. */
+async function readAll(
+  files: readonly string[],
+  analysis: Analysis,
+  options: AnalyzeOptions,
+  interrupt: AbortController,
+): Promise<number> {
+  const onInterrupt = (): void => {
+    // The second Ctrl-C leaves at once.
+    if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+    interrupt.abort();
+  };
+  process.on('SIGINT', onInterrupt);
+  let unreadable = 0;
+  for (const file of files) {
+    if (interrupt.signal.aborted) break;
+    const read =
+      file === '-' ? readStdin(analysis, options, interrupt.signal) : readFile(file, analysis, interrupt.signal);
+    await read.catch((error: unknown) => {
+      if (!(error instanceof Failure) || error.code !== 'input') throw error;
+      unreadable++;
+      const hint = error.hint === null ? '' : ` (${error.hint})`;
+      analysis.addProblem({ about: `input ${file}`, message: `${error.message}${hint}` });
+    });
+  }
+  process.off('SIGINT', onInterrupt);
+  return unreadable;
+}
+
+/** Reads stdin; new findings of a live stream are printed as they come up. */
+async function readStdin(analysis: Analysis, options: AnalyzeOptions, signal: AbortSignal): Promise<void> {
+  const live = options.output !== 'json' && !fstatSync(0).isFile();
+  const announce = (): void => {
+    for (const finding of analysis.freshFindings()) {
+      process.stdout.write(
+        options.output === 'ndjson' ? renderOpenedLine(finding) : renderOpened(finding, terminalOptions(options)),
+      );
+    }
+  };
+  const timer = live ? setInterval(announce, LIVE_MS) : null;
+  try {
+    await readLines(process.stdin, 'stdin', (line) => analysis.feed(line), signal);
+    analysis.end('stdin');
+  } finally {
+    if (timer !== null) clearInterval(timer);
+  }
+}
+
+function render(report: Report, options: AnalyzeOptions): string {
+  switch (options.output) {
+    case 'json':
+      return renderJson(report);
+    case 'ndjson':
+      return renderNdjson(report);
+    case 'terminal':
+      return renderTerminal(report, terminalOptions(options));
+  }
+}
+
+function terminalOptions(options: AnalyzeOptions): { colour: boolean; top: number } {
+  const colour =
+    options.color && process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
+  return { colour, top: options.top };
+}
+
+function exitCode(report: Report, options: AnalyzeOptions, interrupted: boolean, unreadable: boolean): number {
+  if (interrupted) return EXIT.interrupted;
+  const lines = report.inputs.reduce((sum, input) => sum + input.lines, 0);
+  if (unreadable || (lines > 0 && report.inputs.every((input) => input.records === 0))) return EXIT.input;
+  const { failOn } = options;
+  if (failOn === undefined) return EXIT.ok;
+  const bad = report.findings.some((finding) => LEVELS.indexOf(finding.level) <= LEVELS.indexOf(failOn));
+  return bad ? EXIT.findings : EXIT.ok;
+}
+
+function readCount(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1)
+    throw new Failure('usage', `--top takes a whole number from 1, not ${text}`);
+  return number;
+}

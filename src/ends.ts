@@ -1,0 +1,109 @@
+import type { DestinationEnd, SourceEnd } from './model/finding.ts';
+import type { MeshView, Pod } from './model/mesh.ts';
+import type { ConnectionRecord, LogRecord, RequestRecord, SpiffeId } from './model/record.ts';
+import type { Flow } from './model/traffic.ts';
+import { parseHostPort } from './text/address.ts';
+import { identityOf, identityParts, principalOf } from './text/spiffe.ts';
+import { workloadOf } from './text/workload.ts';
+
+/** A source about which nothing is known. */
+const NO_SOURCE: SourceEnd = { identity: null, principal: null, workload: null, namespace: null, addresses: [] };
+/** A destination about which nothing is known. */
+const NO_DESTINATION: DestinationEnd = {
+  identity: null,
+  workload: null,
+  namespace: null,
+  service: null,
+  address: null,
+  port: null,
+};
+
+/**
+ * Who called, from the record and the mesh. An identity is taken from the mesh only where the record shows that the
+ * caller proved one (mutual TLS): a pod that spoke plain text has none, whatever its service account.
+ */
+export function sourceEnd(flow: Flow, mesh: MeshView): SourceEnd {
+  const { record } = flow;
+  if (record.kind === 'diagnostic') return diagnosticSource(record.fields, record.origin.pod, record.origin.namespace);
+  const { source } = record;
+  const pod = ownsAddress(record) ? podAt(source.address, mesh) : null;
+  const identity = source.identity ?? (provedIdentity(record) && pod !== null ? podIdentity(pod, mesh) : null);
+  const parts = identity === null ? null : identityParts(identity);
+  const podName = source.workload ?? pod?.name ?? (record.reporter === 'source' ? record.origin.pod : null);
+  return {
+    identity,
+    principal: identity === null ? null : principalOf(identity),
+    workload: podName === null ? null : workloadOf(podName),
+    namespace: source.namespace ?? pod?.namespace ?? parts?.namespace ?? null,
+    addresses: flow.sourceAddresses,
+  };
+}
+
+/** Who was called: the pod and the port that policies see, as far as the record and the mesh tell. */
+export function destinationEnd(record: LogRecord, mesh: MeshView): DestinationEnd {
+  if (record.kind === 'diagnostic') return NO_DESTINATION;
+  const { destination } = record;
+  const inner = record.kind === 'connection' ? parseHostPort(record.hboneAddress) : null;
+  const pod = podAt(destination.address, mesh);
+  const service = record.service ?? serviceAt(inner?.host ?? destination.address, mesh);
+  const podName = destination.workload ?? pod?.name ?? (record.reporter === 'destination' ? record.origin.pod : null);
+  const identity = destination.identity ?? (pod === null ? null : podIdentity(pod, mesh));
+  const namespace =
+    destination.namespace ??
+    pod?.namespace ??
+    (identity === null ? null : (identityParts(identity)?.namespace ?? null)) ??
+    serviceNamespace(service);
+  return {
+    identity,
+    workload: podName === null ? null : workloadOf(podName),
+    namespace,
+    service,
+    address: destination.address,
+    port: inner?.port ?? destination.port,
+  };
+}
+
+/** Diagnostics name a pod in a span (`wl=namespace/pod`) at best. */
+function diagnosticSource(
+  fields: Readonly<Record<string, string>>,
+  pod: string | null,
+  namespace: string | null,
+): SourceEnd {
+  const [spanNamespace, spanPod] = fields['wl']?.split('/') ?? [];
+  const name = spanPod ?? pod;
+  return { ...NO_SOURCE, workload: name === null ? null : workloadOf(name), namespace: spanNamespace ?? namespace };
+}
+
+function podAt(address: string | null, mesh: MeshView): Pod | null {
+  return address === null ? null : mesh.podByIp(address);
+}
+
+function serviceAt(host: string | null, mesh: MeshView): string | null {
+  if (host === null) return null;
+  return mesh.serviceByIp(host)?.hostname ?? null;
+}
+
+function serviceNamespace(service: string | null): string | null {
+  const match = /^[^.]+\.([^.]+)\.svc(?:\.|$)/.exec(service ?? '');
+  return match?.[1] ?? null;
+}
+
+function podIdentity(pod: Pod, mesh: MeshView): SpiffeId {
+  return identityOf(mesh.trustDomain, pod.namespace, pod.serviceAccount);
+}
+
+/**
+ * False where the printed address is not the peer's own: with X-Forwarded-For Envoy prints the forwarded address with
+ * port 0 (envoy 1.37, access log DOWNSTREAM_REMOTE_ADDRESS).
+ */
+function ownsAddress(record: ConnectionRecord | RequestRecord): boolean {
+  return record.envoy === null || record.source.port !== 0;
+}
+
+/** Whether the caller proved an identity, though the record does not print it (Envoy's default formats). */
+function provedIdentity(record: ConnectionRecord | RequestRecord): boolean {
+  if (record.envoy === null) return false;
+  if (record.reporter === 'source' || record.reporter === 'waypoint') return true;
+  // Sidecars send this name on every connection with mutual TLS (istio 86c9f01f pilot/pkg/networking/core/cluster_tls.go).
+  return record.reporter === 'destination' && record.envoy.serverName?.startsWith('outbound_.') === true;
+}

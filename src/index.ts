@@ -1,0 +1,70 @@
+/**
+ * meshmend as a library: free of I/O, typed. `analyze` turns lines into a report; parsers and rules are plain values.
+ *
+ * @packageDocumentation
+ */
+import { parsers, wrappings } from '../parsers/index.ts';
+import { rules } from '../rules/index.ts';
+import { Analysis } from './analyze.ts';
+import { unknownMesh } from './mesh/view.ts';
+import type { Rule } from './model/finding.ts';
+import type { Instant, Line } from './model/line.ts';
+import type { MeshView } from './model/mesh.ts';
+import type { Parser } from './model/record.ts';
+import type { Report } from './model/report.ts';
+
+export { envoyJsonParser, envoyTextParser } from '../parsers/envoy/index.ts';
+export { createMesh, unknownMesh } from './mesh/view.ts';
+export type * from './model/finding.ts';
+export type * from './model/line.ts';
+export type * from './model/mesh.ts';
+export type * from './model/record.ts';
+export type * from './model/remedy.ts';
+export type * from './model/report.ts';
+export type * from './model/traffic.ts';
+export { renderJson } from './render/json.ts';
+export { renderTerminal } from './render/terminal.ts';
+export { reportSchema } from './report/schema.ts';
+export { parsers, rules, wrappings };
+
+/** What `analyze` may be told. */
+export interface AnalyzeOptions {
+  /** When the report is made, RFC 3339 in UTC with microseconds; the library reads no clock. */
+  readonly generatedAt: Instant;
+  /** What is known of the mesh; default: nothing. */
+  readonly mesh?: MeshView;
+  readonly parsers?: readonly Parser[];
+  readonly rules?: readonly Rule[];
+  readonly since?: Instant;
+  readonly until?: Instant;
+}
+
+/**
+ * Reads lines (of any inputs; those of one input in order) and reports. Lines may be plain text or come with their place.
+ * Works on arrays, generators and streams; memory is bounded however many lines come.
+ */
+export async function analyze(
+  lines: Iterable<string | Line> | AsyncIterable<string | Line>,
+  options: AnalyzeOptions,
+): Promise<Report> {
+  const analysis = new Analysis({
+    parsers: options.parsers ?? parsers,
+    wrappings,
+    rules: options.rules ?? rules,
+    mesh: options.mesh ?? unknownMesh,
+    tool: { name: 'meshmend', version: 'library' },
+    since: options.since ?? null,
+    until: options.until ?? null,
+  });
+  const inputs = new Set<string>();
+  let number = 0;
+  for await (const line of lines) {
+    number++;
+    const whole =
+      typeof line === 'string' ? { at: { input: 'lines', line: number }, text: line, truncated: false } : line;
+    inputs.add(whole.at.input);
+    analysis.feed(whole);
+  }
+  for (const input of inputs) analysis.end(input);
+  return analysis.report(options.generatedAt, false);
+}

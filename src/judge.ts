@@ -1,0 +1,182 @@
+import { destinationEnd, sourceEnd } from './ends.ts';
+import {
+  CERTAINTIES,
+  type DestinationEnd,
+  type Evidence,
+  type Finding,
+  LEVELS,
+  type Match,
+  type Rule,
+  type SourceEnd,
+} from './model/finding.ts';
+import type { MeshView, ObjectRef } from './model/mesh.ts';
+import type { Problem } from './model/report.ts';
+import type { Flow } from './model/traffic.ts';
+import { fingerprint } from './text/fingerprint.ts';
+import type { Incident } from './traffic/join.ts';
+
+/** Lines of proof per finding. */
+const MAX_EVIDENCE = 4;
+
+/** One incident that a rule claims. */
+interface Claim {
+  readonly rule: Rule;
+  readonly match: Match;
+  readonly incident: Incident;
+  readonly source: SourceEnd;
+  readonly destination: DestinationEnd;
+  readonly fingerprint: string;
+}
+
+/** What judging gives: findings, worst first, and the rules that failed. */
+export interface Judgement {
+  readonly findings: readonly Finding[];
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Asks every rule about every incident and groups what they claim into findings: one per rule and subject (who called,
+ * who was called, what the rule adds). A rule that throws becomes a problem of the report, not the end of the run.
+ */
+export function judge(incidents: readonly Incident[], rules: readonly Rule[], mesh: MeshView): Judgement {
+  const problems = new Map<string, Problem>();
+  const groups = new Map<string, Claim[]>();
+  const byKind = rulesByKind(rules);
+  for (const incident of incidents) {
+    const { record } = incident.flow;
+    const claim = claimOf(incident, byKind.get(`${record.proxy}/${record.kind}`) ?? [], mesh, problems);
+    if (claim === null) continue;
+    const group = groups.get(claim.fingerprint);
+    if (group === undefined) groups.set(claim.fingerprint, [claim]);
+    else group.push(claim);
+  }
+  const findings = [...groups.values()].map((claims) => findingOf(claims)).sort(worstFirst);
+  return { findings, problems: [...problems.values()] };
+}
+
+function rulesByKind(rules: readonly Rule[]): Map<string, Rule[]> {
+  const byKind = new Map<string, Rule[]>();
+  for (const rule of rules) {
+    for (const kind of rule.on) byKind.set(kind, [...(byKind.get(kind) ?? []), rule]);
+  }
+  return byKind;
+}
+
+function claimOf(
+  incident: Incident,
+  rules: readonly Rule[],
+  mesh: MeshView,
+  problems: Map<string, Problem>,
+): Claim | null {
+  let best: { rule: Rule; match: Match } | null = null;
+  for (const rule of rules) {
+    const match = tryMatch(rule, incident.flow, mesh, problems);
+    if (match === null) continue;
+    if (best === null || rank(match) < rank(best.match)) best = { rule, match };
+  }
+  if (best === null) return null;
+  const source = sourceEnd(incident.flow, mesh);
+  const destination = destinationEnd(incident.flow.record, mesh);
+  return {
+    ...best,
+    incident,
+    source,
+    destination,
+    fingerprint: subjectHash(best.rule, best.match, source, destination),
+  };
+}
+
+function rank(match: Match): number {
+  return CERTAINTIES.indexOf(match.certainty);
+}
+
+function tryMatch(rule: Rule, flow: Flow, mesh: MeshView, problems: Map<string, Problem>): Match | null {
+  try {
+    return rule.match(flow, mesh);
+  } catch (error) {
+    const about = `rule ${rule.meta.id}`;
+    problems.set(about, { about, message: error instanceof Error ? error.message : String(error) });
+    return null;
+  }
+}
+
+/** Pods of one workload and one account are one subject; without either the address is. */
+function subjectHash(rule: Rule, match: Match, source: SourceEnd, destination: DestinationEnd): string {
+  const from = source.principal ?? source.workload ?? source.addresses[0] ?? null;
+  const to = destination.workload ?? destination.service ?? destination.address;
+  return fingerprint([
+    rule.meta.id,
+    from,
+    source.namespace,
+    to,
+    destination.namespace,
+    destination.port === null ? null : String(destination.port),
+    ...(match.policies ?? []).map(refText),
+    ...(match.subject ?? []),
+  ]);
+}
+
+function refText(ref: ObjectRef): string {
+  return `${ref.kind}/${ref.namespace}/${ref.name}`;
+}
+
+function findingOf(claims: readonly Claim[]): Finding {
+  const sorted = [...claims].sort(
+    (a, b) => b.incident.count - a.incident.count || byKey(a.incident.flow, b.incident.flow),
+  );
+  const [first] = sorted;
+  if (first === undefined) throw new Error('a finding needs a claim');
+  const { rule, match } = first;
+  const flows = sorted.map((claim) => claim.incident.flow);
+  return {
+    fingerprint: first.fingerprint,
+    ruleId: rule.meta.id,
+    category: match.category ?? rule.meta.category,
+    level: match.level ?? rule.meta.level,
+    certainty: match.certainty,
+    title: rule.meta.title,
+    cause: match.cause,
+    count: sorted.reduce((sum, claim) => sum + claim.incident.count, 0),
+    firstSeen: extreme(flows, (flow) => flow.firstSeen, -1),
+    lastSeen: extreme(flows, (flow) => flow.lastSeen, 1),
+    source: { ...first.source, addresses: allAddresses(flows) },
+    destination: first.destination,
+    enforcedBy: match.enforcedBy ?? null,
+    policies: match.policies ?? [],
+    nearMiss: match.nearMiss ?? [],
+    intended: match.intended ?? 'unknown',
+    evidence: evidenceOf(sorted.map((claim) => claim.incident)),
+    unchecked: match.unchecked ?? [],
+    flows,
+  };
+}
+
+function extreme(flows: readonly Flow[], timeOf: (flow: Flow) => string | null, sign: 1 | -1): string | null {
+  const times = flows.map(timeOf).filter((time) => time !== null);
+  times.sort();
+  return (sign < 0 ? times[0] : times.at(-1)) ?? null;
+}
+
+function allAddresses(flows: readonly Flow[]): readonly string[] {
+  return [...new Set(flows.flatMap((flow) => flow.sourceAddresses))].sort().slice(0, 8);
+}
+
+/** The earliest lines of each end: first those that name the cause, then the other end's. */
+function evidenceOf(incidents: readonly Incident[]): readonly Evidence[] {
+  const named = incidents.flatMap((incident) => incident.flow.samples.slice(0, 2));
+  const others = incidents.flatMap((incident) => incident.others.flatMap((flow) => flow.samples.slice(0, 1)));
+  const half = others.length === 0 ? MAX_EVIDENCE : MAX_EVIDENCE / 2;
+  return [...named.slice(0, half), ...others]
+    .slice(0, MAX_EVIDENCE)
+    .map(({ at, raw }) => ({ input: at.input, line: at.line, raw }));
+}
+
+function worstFirst(a: Finding, b: Finding): number {
+  return (
+    LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level) || b.count - a.count || (a.fingerprint < b.fingerprint ? -1 : 1)
+  );
+}
+
+function byKey(a: Flow, b: Flow): number {
+  return a.key < b.key ? -1 : 1;
+}

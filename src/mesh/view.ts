@@ -1,0 +1,174 @@
+import type { Instant } from '../model/line.ts';
+import type { KubeObject, MeshView, Namespace, ObjectRef, Pod, Service } from '../model/mesh.ts';
+import { plainAddress } from '../text/address.ts';
+import { isRecord } from '../text/kube-object.ts';
+import { parseInstant } from '../text/time.ts';
+import { listOf, textOf, valueAt } from '../text/untyped.ts';
+import { flattenObjects } from './flatten.ts';
+import { isOwnKind } from './kinds.ts';
+import { decodePod, isRunning, podTemplateOf } from './pods.ts';
+import { decodeService, serviceNameOf } from './services.ts';
+import { readSettings } from './settings.ts';
+
+/** What is known beside the objects; each setting wins over what the objects say. */
+export interface MeshOptions {
+  readonly rootNamespace?: string;
+  readonly trustDomain?: string;
+  readonly trustDomainAliases?: readonly string[];
+  /** Release as `1.27`. */
+  readonly istioVersion?: string;
+  /** Paths that the objects were read from. */
+  readonly sources?: readonly string[];
+}
+
+const DEFAULT_ROOT_NAMESPACE = 'istio-system';
+const DEFAULT_TRUST_DOMAIN = 'cluster.local';
+
+/**
+ * A view of the mesh over objects as `readMesh` gives them, or over plain Kubernetes objects and Lists (what is no object
+ * among those is left out). The view keeps the objects and never changes them. Memory: some indexes over them. Never throws.
+ */
+export function createMesh(objects: readonly KubeObject[] | readonly unknown[], options: MeshOptions = {}): MeshView {
+  const all = objects.flatMap(toObjects);
+  const own = all.filter((object) => isOwnKind(object.kind, object.apiVersion));
+  const byKind = groupBy(own, (object) => object.kind);
+  const ofKind = (kind: string): readonly KubeObject[] => byKind.get(kind) ?? [];
+  const settings = readSettings(own);
+  const namespaces = ofKind('Namespace').map(({ metadata }) => ({
+    name: metadata.name,
+    labels: metadata.labels ?? {},
+  }));
+  const pods = readPods(ofKind('Pod'), namespaces);
+  const services = ofKind('Service').map(decodeService);
+  return {
+    known: true,
+    sources: options.sources ?? [],
+    takenAt: newestTime(all),
+    rootNamespace: options.rootNamespace ?? settings.rootNamespace ?? DEFAULT_ROOT_NAMESPACE,
+    trustDomain: options.trustDomain ?? settings.trustDomain ?? DEFAULT_TRUST_DOMAIN,
+    trustDomainAliases: options.trustDomainAliases ?? settings.trustDomainAliases,
+    istioVersion: options.istioVersion ?? settings.istioVersion,
+    namespaces,
+    pods: pods.all,
+    services,
+    serviceAccounts: readServiceAccounts(own, pods.all),
+    objects: all,
+    ...lookups(pods.all, pods.addressed, services),
+    ...objectLookups(own, byKind),
+  };
+}
+
+/** The view when no mesh was given: nothing is known, and nothing may be concluded from its empty lists. */
+export const unknownMesh: MeshView = { ...createMesh([]), known: false };
+
+function toObjects(value: unknown, index: number): readonly KubeObject[] {
+  return isKubeObject(value) ? [value] : flattenObjects(value, { file: '', document: index }).objects;
+}
+
+/** Tells an object that was decoded already from a Kubernetes object: only the former keeps the latter as `raw`. */
+function isKubeObject(value: unknown): value is KubeObject {
+  return isRecord(value) && isRecord(value['raw']) && isRecord(value['source']) && isRecord(value['metadata']);
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+/** `addressed` are the pods whose addresses are theirs now. */
+function readPods(
+  objects: readonly KubeObject[],
+  namespaces: readonly Namespace[],
+): { readonly all: readonly Pod[]; readonly addressed: readonly Pod[] } {
+  const labels = new Map(namespaces.map((namespace) => [namespace.name, namespace.labels]));
+  const all: Pod[] = [];
+  const addressed: Pod[] = [];
+  for (const object of objects) {
+    const pod = decodePod(object, labels.get(object.metadata.namespace) ?? null);
+    all.push(pod);
+    if (isRunning(object)) addressed.push(pod);
+  }
+  return { all, addressed };
+}
+
+function readServiceAccounts(objects: readonly KubeObject[], pods: readonly Pod[]): ReadonlySet<string> {
+  const names = new Set(pods.map((pod) => `${pod.namespace}/${pod.serviceAccount}`));
+  for (const object of objects) {
+    const { namespace, name } = object.metadata;
+    if (object.kind === 'ServiceAccount') names.add(`${namespace}/${name}`);
+    const template = podTemplateOf(object);
+    if (template !== null) names.add(`${namespace}/${template.serviceAccount}`);
+  }
+  return names;
+}
+
+type Lookups = Pick<MeshView, 'podByIp' | 'podByName' | 'serviceByIp' | 'serviceByHost'>;
+
+function lookups(pods: readonly Pod[], addressed: readonly Pod[], services: readonly Service[]): Lookups {
+  const podsByIp = uniqueBy(addressed, (pod) => pod.ips);
+  const podsByName = new Map(pods.map((pod) => [`${pod.namespace}/${pod.name}`, pod]));
+  const servicesByIp = uniqueBy(services, (service) => service.addresses);
+  const servicesByName = new Map(services.map((service) => [`${service.namespace}/${service.name}`, service]));
+  return {
+    podByIp: (ip) => podsByIp.get(addressKey(ip)) ?? null,
+    podByName: (namespace, name) => podsByName.get(`${namespace}/${name}`) ?? null,
+    serviceByIp: (ip) => servicesByIp.get(addressKey(ip)) ?? null,
+    serviceByHost: (host) => {
+      const named = serviceNameOf(host);
+      return named === null ? null : (servicesByName.get(`${named.namespace}/${named.name}`) ?? null);
+    },
+  };
+}
+
+/** By address; null where several claim one. */
+function uniqueBy<T>(items: readonly T[], addressesOf: (item: T) => readonly string[]): ReadonlyMap<string, T | null> {
+  const owners = new Map<string, T | null>();
+  for (const item of items) {
+    for (const address of addressesOf(item)) {
+      const key = addressKey(address);
+      owners.set(key, owners.has(key) ? null : item);
+    }
+  }
+  return owners;
+}
+
+function addressKey(address: string): string {
+  return plainAddress(address).toLowerCase();
+}
+
+function objectLookups(
+  objects: readonly KubeObject[],
+  byKind: ReadonlyMap<string, readonly KubeObject[]>,
+): Pick<MeshView, 'objectsOf' | 'object'> {
+  const placeOf = (kind: string, namespace: string): string => `${kind}/${namespace}`;
+  const byPlace = groupBy(objects, ({ kind, metadata }) => placeOf(kind, metadata.namespace));
+  const byName = groupBy(objects, ({ kind, metadata }) => `${placeOf(kind, metadata.namespace)}/${metadata.name}`);
+  return {
+    objectsOf: (kind, namespace) =>
+      (namespace === undefined ? byKind.get(kind) : byPlace.get(placeOf(kind, namespace))) ?? [],
+    object: ({ kind, namespace, name }: ObjectRef) => byName.get(`${placeOf(kind, namespace)}/${name}`)?.[0] ?? null,
+  };
+}
+
+/**
+ * The newest time that the API server or a controller wrote on an object. The snapshot is not older; dumps do not say when
+ * they were made.
+ */
+function newestTime(objects: readonly KubeObject[]): Instant | null {
+  let newest: Instant | null = null;
+  for (const { raw, metadata } of objects) {
+    const managed = listOf(valueAt(raw, 'metadata', 'managedFields')).map((entry) => valueAt(entry, 'time'));
+    const changed = listOf(valueAt(raw, 'status', 'conditions')).map((entry) => valueAt(entry, 'lastTransitionTime'));
+    for (const text of [metadata.creationTimestamp, ...managed, ...changed]) {
+      const time = parseInstant(textOf(text) ?? '');
+      if (time !== null && (newest === null || time > newest)) newest = time;
+    }
+  }
+  return newest;
+}

@@ -1,0 +1,59 @@
+import type { MeshView, ObjectRef, Pod } from '../../model/mesh.ts';
+import type { Decision } from '../../model/policy.ts';
+import type { ConnectionRecord } from '../../model/record.ts';
+import { parseHostPort } from '../../text/address.ts';
+import { destinationPort } from '../../text/ends.ts';
+import { decodeAuthorizationPolicy, decodePeerAuthentication } from '../decode.ts';
+import { compileZtunnel, type ZtunnelPolicies } from './decide.ts';
+import { explainZtunnel } from './explain.ts';
+
+/** Compiled once per mesh; a view never changes. */
+const COMPILED = new WeakMap<MeshView, ZtunnelPolicies>();
+
+/**
+ * What the destination's ztunnel decides about a connection that a ztunnel logged, by the policies of the mesh. Null: no mesh
+ * is known, or not the destination's pod, or the line does not tell enough. Never throws.
+ */
+export function decideObserved(record: ConnectionRecord, mesh: MeshView): Decision | null {
+  const pod = mesh.known ? destinationPod(record, mesh) : null;
+  const port = destinationPort(record);
+  const [destinationIp] = pod?.ips ?? [];
+  if (pod === null || port === null || record.source.address === null || destinationIp === undefined) return null;
+  const workload = policiesOf(mesh).forWorkload({ namespace: pod.namespace, labels: pod.labels });
+  return explainZtunnel(workload, {
+    sourceIp: record.source.address,
+    identity: record.hboneAddress === null ? null : record.source.identity,
+    destinationIp,
+    destinationPort: port,
+  });
+}
+
+/** Whether an object of the mesh is an AuthorizationPolicy with action DENY. False also where it is not known. */
+export function isDeny(ref: ObjectRef, mesh: MeshView): boolean {
+  const object = mesh.object(ref);
+  const policy = object === null ? null : decodeAuthorizationPolicy(object);
+  return policy?.ok === true && policy.value.action === 'DENY';
+}
+
+/** The pod behind the address asked for in the tunnel; a virtual one (a Service via its waypoint) is no pod. */
+function destinationPod(record: ConnectionRecord, mesh: MeshView): Pod | null {
+  const { address, namespace, workload } = record.destination;
+  const asked = parseHostPort(record.hboneAddress)?.host ?? address;
+  const byIp = asked === null ? null : mesh.podByIp(asked);
+  if (byIp !== null || record.reporter === 'source') return byIp;
+  return namespace === null || workload === null ? null : mesh.podByName(namespace, workload);
+}
+
+function policiesOf(mesh: MeshView): ZtunnelPolicies {
+  const known = COMPILED.get(mesh);
+  if (known !== undefined) return known;
+  const decoded = [
+    ...mesh.objectsOf('AuthorizationPolicy').map(decodeAuthorizationPolicy),
+    ...mesh.objectsOf('PeerAuthentication').map(decodePeerAuthentication),
+  ];
+  const policies = decoded.flatMap((result) => (result.ok ? [result.value] : []));
+  const { rootNamespace, istioVersion } = mesh;
+  const compiled = compileZtunnel(policies, { rootNamespace, revision: null, istioVersion });
+  COMPILED.set(mesh, compiled);
+  return compiled;
+}

@@ -1,0 +1,307 @@
+import type { KubeObject } from '../../model/mesh.ts';
+import type { AuthorizationPolicy, PeerAuthentication } from '../../model/policy.ts';
+import {
+  type Decoded,
+  decodeAuthorizationPolicy,
+  decodePeerAuthentication,
+  decodeRequestAuthentication,
+  decodeSpec,
+} from '../decode.ts';
+import { requestSpec } from '../decode-spec.ts';
+import { blockHolds, parseIpBlock } from '../match-ip.ts';
+import { attaches, byAge, type PeerLevels, peerLevels } from './bind.ts';
+import { addressOf, type Facts } from './facts.ts';
+import { compileFilters, type Filters } from './filters.ts';
+import { acceptAtGateway, type GatewayServer, readServers } from './gateway.ts';
+import { HeaderView } from './headers.ts';
+import { type HttpChain, runHttp } from './http.ts';
+import { compileProvider, type JwtProvider } from './jwt-provider.ts';
+import { type Known, UNKNOWN } from './known.ts';
+import { acceptInbound, modeOf, type PortMode } from './mtls.ts';
+import { isPathTemplate, parsePathTemplate } from './path-template.ts';
+import type { EnvoyRequest, Transport } from './request.ts';
+import { type GatewayRoutes, hasRoute, readRoutes } from './route.ts';
+import {
+  type ContainerPorts,
+  containerPort,
+  type MeshService,
+  type PortProtocol,
+  readContainerPorts,
+  readServices,
+  servicesOf,
+} from './services.ts';
+import type { EnvoyInput } from './settings.ts';
+import { runTcp } from './tcp.ts';
+import { decisionOf, deny, type EnvoyDecision, nameOf, PRINTED_NOTHING, type Verdict } from './verdict.ts';
+
+/** A RequestAuthentication that was read: where it applies, and its providers. */
+interface TokenRules {
+  readonly policy: Parameters<typeof attaches>[0];
+  readonly providers: readonly JwtProvider[];
+}
+
+const TRANSPORTS: readonly Transport[] = ['mtls', 'tls', 'plaintext'];
+
+/**
+ * What one Envoy (sidecar, gateway or waypoint) would answer, equal to the real proxy. Make one per proxy, ask it often:
+ * filter chains are compiled when they are first met and kept. Pure; never throws.
+ */
+export class EnvoyEngine {
+  readonly #input: EnvoyInput;
+  readonly #policies: readonly AuthorizationPolicy[];
+  readonly #tokenRules: readonly TokenRules[];
+  readonly #peers: PeerLevels;
+  readonly #services: readonly MeshService[];
+  readonly #ports: ReadonlyMap<number, PortProtocol>;
+  readonly #servers: readonly GatewayServer[];
+  readonly #routes: readonly GatewayRoutes[];
+  readonly #filters = new Map<string, Filters>();
+  /**
+   * One sentence each: objects that cannot be read and are therefore not in force, and those for which Envoy refuses its
+   * whole configuration and keeps the one it had.
+   */
+  readonly problems: readonly string[];
+
+  constructor(input: EnvoyInput) {
+    const { objects, proxy, settings } = input;
+    const problems: string[] = [];
+    const read = <T>(kind: string, decode: (object: KubeObject) => Decoded<T>): readonly T[] =>
+      objects.flatMap((object) => {
+        if (object.kind !== kind) return [];
+        const decoded = decode(object);
+        if (decoded.ok) return [decoded.value];
+        problems.push(`${kind} ${object.metadata.namespace}/${object.metadata.name}: ${decoded.reason}`);
+        return [];
+      });
+    this.#input = input;
+    this.#policies = read('AuthorizationPolicy', decodeAuthorizationPolicy);
+    this.#tokenRules = read('RequestAuthentication', (object) => readTokenRules(object, input));
+    const peers: readonly PeerAuthentication[] = read('PeerAuthentication', decodePeerAuthentication);
+    this.#peers = peerLevels(peers, proxy, settings.rootNamespace);
+    this.#services = readServices(objects);
+    const names: ContainerPorts = readContainerPorts(objects, proxy);
+    this.#ports = portProtocols(servicesOf(this.#services, proxy), names);
+    this.#servers = readServers(objects, proxy, this.#services, names);
+    this.#routes = readRoutes(objects);
+    this.problems = [...problems, ...this.#refusedByEnvoy()];
+  }
+
+  #refusedByEnvoy(): readonly string[] {
+    const templates = this.#policies.flatMap(({ ref, rules }) =>
+      rules
+        .flatMap(({ to }) => to.flatMap((operation) => [...(operation?.paths ?? []), ...(operation?.notPaths ?? [])]))
+        .filter((path) => isPathTemplate(path) && parsePathTemplate(path) === null)
+        .map((path) => `${ref.kind} ${nameOf(ref)}: Envoy refuses the path template ${path}`),
+    );
+    const keySets = this.#tokenRules
+      .filter(({ providers }) => providers.some(({ keys }) => keys.kind === 'keys' && keys.keys.length === 0))
+      .map(({ policy }) => `${policy.ref.kind} ${nameOf(policy.ref)}: Envoy refuses a jwks without a valid key`);
+    return [...templates, ...keySets];
+  }
+
+  /** The mode in force at a port of the container. Only a sidecar has one. */
+  modeOf(port: number): PortMode {
+    return modeOf(this.#peers, port);
+  }
+
+  /** Decides about one request or connection. */
+  decide(request: EnvoyRequest): EnvoyDecision {
+    const { transport } = request;
+    if (transport !== UNKNOWN) return decisionOf(this.#accept(request, transport));
+    return decisionOf(TRANSPORTS.flatMap((possible) => this.#accept(request, possible)));
+  }
+
+  #accept(request: EnvoyRequest, transport: Transport): readonly Verdict[] {
+    switch (this.#input.proxy.type) {
+      case 'sidecar':
+        return this.#acceptAtSidecar(request, transport);
+      case 'gateway':
+        return this.#acceptAtGateway(request, transport);
+      case 'waypoint':
+        return this.#acceptAtWaypoint(request, transport);
+    }
+  }
+
+  #acceptAtSidecar(request: EnvoyRequest, transport: Transport): readonly Verdict[] {
+    const { mode, policies } = this.modeOf(request.destinationPort);
+    const protocol = this.#ports.get(request.destinationPort) ?? 'auto';
+    const accepted = acceptInbound(mode, protocol, transport, request.protocol);
+    if (accepted.kind === 'no-chain') {
+      return [deny('listener', `${transport} does not fit mode ${mode}`, NO_CHAIN, policies)];
+    }
+    if (accepted.kind === 'no-certificate') {
+      return [deny('tls', `mode ${mode} wants a client certificate`, PRINTED_NOTHING, policies)];
+    }
+    const identity = transport === 'mtls' && accepted.terminated ? request.identity : null;
+    const foreign = this.#refuseForeign(identity);
+    if (foreign !== null) return [foreign];
+    const secure = transport === 'mtls' && accepted.terminated;
+    const verdicts = this.#run(request, { http: accepted.http, identity, secure, service: null, servers: null });
+    if (accepted.terminated) return verdicts;
+    return accepted.http ? [NOT_HTTP_AFTER_TLS] : verdicts.map((verdict) => afterPassthrough(verdict, transport));
+  }
+
+  #acceptAtGateway(request: EnvoyRequest, transport: Transport): readonly Verdict[] {
+    const assumed = { http: request.protocol === 'http', secure: transport !== 'plaintext', service: null } as const;
+    // Without a Gateway of our kind the listeners are not known: only the policies are judged.
+    if (this.#servers.length === 0)
+      return this.#run(request, { ...assumed, identity: request.identity, servers: null });
+    const accepted = acceptAtGateway(this.#servers, request.destinationPort, transport, request.serverName);
+    switch (accepted.kind) {
+      case 'closed':
+        return [deny('listener', `no Gateway opens port ${request.destinationPort}`, PRINTED_NOTHING)];
+      case 'no-chain':
+        return [deny('listener', 'no server of a Gateway fits TLS and server name', NO_CHAIN)];
+      case 'no-certificate':
+        return [deny('tls', 'the Gateway wants a client certificate', PRINTED_NOTHING)];
+      case 'unknown': {
+        const refusal = deny('listener', 'no server of a Gateway may fit the server name', NO_CHAIN);
+        return [refusal, ...this.#run(request, { ...assumed, identity: request.identity, servers: null })];
+      }
+      case 'chain': {
+        const identity = accepted.certificate && transport === 'mtls' ? request.identity : null;
+        const servers = this.#servers.filter(({ ports }) => ports.includes(request.destinationPort));
+        return this.#run(request, { ...assumed, http: accepted.server.http, identity, servers });
+      }
+    }
+  }
+
+  #acceptAtWaypoint(request: EnvoyRequest, transport: Transport): readonly Verdict[] {
+    if (transport !== 'mtls') return [deny('listener', 'a waypoint takes HBONE only', NO_CHAIN)];
+    const foreign = this.#refuseForeign(request.identity);
+    if (foreign !== null) return [foreign];
+    const service = this.#serviceAt(request.destinationAddress);
+    if (service === UNKNOWN) {
+      return [
+        deny('authorization', 'the addressed service is not known', null),
+        ...this.#run(request, {
+          http: request.protocol === 'http',
+          identity: request.identity,
+          secure: false,
+          service: null,
+          servers: null,
+        }),
+      ];
+    }
+    const port = service?.ports.find((candidate) => candidate.port === request.destinationPort);
+    if (service !== null && port === undefined) {
+      return [deny('listener', `${nameOf(service.ref)} has no port ${request.destinationPort}`, NO_CHAIN)];
+    }
+    const http =
+      port === undefined || port.protocol === 'auto' ? request.protocol === 'http' : port.protocol === 'http';
+    return this.#run(request, { http, identity: request.identity, secure: false, service, servers: null });
+  }
+
+  /** Null: no Service has this address; it may be a pod's. */
+  #serviceAt(address: Known<string>): Known<MeshService | null> {
+    if (address === UNKNOWN) return UNKNOWN;
+    const wanted = addressOf(address);
+    const holds = (block: string): boolean => {
+      const parsed = parseIpBlock(block);
+      return parsed !== null && wanted !== null && wanted !== UNKNOWN && blockHolds(parsed, wanted);
+    };
+    return this.#services.find(({ addresses }) => addresses.some(holds)) ?? null;
+  }
+
+  /** The handshake checks that the peer's trust domain is one of the mesh (istio 86c9f01f pilot/pkg/security/authn/utils). */
+  #refuseForeign(identity: EnvoyRequest['identity']): Verdict | null {
+    if (identity === UNKNOWN || identity === null) return null;
+    const { trustDomain, trustDomainAliases } = this.#input.settings;
+    const ours = [trustDomain, ...trustDomainAliases].some((domain) => identity.startsWith(`spiffe://${domain}/`));
+    return ours ? null : deny('tls', `${identity} is of a trust domain that is not trusted`, PRINTED_NOTHING);
+  }
+
+  #run(request: EnvoyRequest, chain: Chain): readonly Verdict[] {
+    const { proxy, settings } = this.#input;
+    const filters = this.#filtersOf(chain.service, !chain.http);
+    const { serverName } = request;
+    const peer = proxy.type === 'waypoint' ? null : addressOf(request.sourceAddress);
+    const connection: HttpChain['connection'] = {
+      identity: chain.identity,
+      peer,
+      destination: addressOf(request.destinationAddress),
+      port: request.destinationPort,
+      serverName: serverName === UNKNOWN ? UNKNOWN : (serverName ?? ''),
+    };
+    if (!chain.http) return runTcp(filters, tcpFacts(request, connection), request);
+    if (request.protocol === 'tcp') return [NOT_HTTP];
+    const { servers } = chain;
+    const route: HttpChain['route'] = (facts) => servers === null || hasRoute(this.#routes, servers, facts);
+    const { secure } = chain;
+    const client = addressOf(request.sourceAddress);
+    return runHttp({ proxy, settings, filters, secure, connection, client, route }, request);
+  }
+
+  #filtersOf(service: MeshService | null, tcp: boolean): Filters {
+    const key = service === null ? String(tcp) : `${tcp} ${service.ref.kind}/${nameOf(service.ref)}`;
+    const known = this.#filters.get(key);
+    if (known !== undefined) return known;
+    const { proxy, settings } = this.#input;
+    const inForce = (policy: Parameters<typeof attaches>[0]): boolean =>
+      attaches(policy, proxy, settings.rootNamespace, service?.ref ?? null);
+    const providers = this.#tokenRules.filter(({ policy }) => inForce(policy)).flatMap((rules) => rules.providers);
+    const jwt = providers.sort((one, other) => (one.issuer < other.issuer ? -1 : one.issuer > other.issuer ? 1 : 0));
+    const filters = compileFilters(this.#policies.filter(inForce), jwt, this.#services, settings, tcp);
+    this.#filters.set(key, filters);
+    return filters;
+  }
+}
+
+/** A filter chain that took a connection. `servers` null: routes are not judged. */
+interface Chain {
+  readonly http: boolean;
+  readonly identity: EnvoyRequest['identity'];
+  readonly secure: boolean;
+  readonly service: MeshService | null;
+  readonly servers: readonly GatewayServer[] | null;
+}
+
+const NO_CHAIN = { ...PRINTED_NOTHING, flags: ['NR'], details: 'filter_chain_not_found' };
+const CODEC_ERROR = { ...PRINTED_NOTHING, flags: ['DPE'], details: 'http1.codec_error' };
+const NOT_HTTP_AFTER_TLS = deny('codec', 'TLS arrives at a port that takes plaintext HTTP', CODEC_ERROR);
+const NOT_HTTP = deny('codec', 'the port takes HTTP only', { ...CODEC_ERROR, status: 400, body: 'Bad Request' });
+
+/** Bytes of a TLS that the application has to end itself; mutual TLS of the mesh is none that it can. */
+function afterPassthrough(verdict: Verdict, transport: Transport): Verdict {
+  if (verdict.outcome === 'deny' || transport !== 'mtls') return verdict;
+  return deny('upstream', 'mutual TLS arrives at an application that takes plaintext', verdict.printed);
+}
+
+/** On TCP the client is the peer. */
+function tcpFacts(request: EnvoyRequest, connection: HttpChain['connection']): Facts {
+  const { remoteAddress } = request;
+  return {
+    ...connection,
+    remote: addressOf(remoteAddress ?? request.sourceAddress),
+    method: '',
+    host: '',
+    path: '',
+    headers: NO_HEADERS,
+    claims: null,
+    metadata: request.metadata,
+  };
+}
+
+const NO_HEADERS = new HeaderView([], true);
+
+/** Protocol of each container port; the oldest Service decides. */
+function portProtocols(services: readonly MeshService[], names: ContainerPorts): ReadonlyMap<number, PortProtocol> {
+  const protocols = new Map<number, PortProtocol>();
+  for (const service of [...services].sort(byAge)) {
+    for (const port of service.ports) {
+      const target = containerPort(port, names);
+      if (target !== null && !protocols.has(target)) protocols.set(target, port.protocol);
+    }
+  }
+  return protocols;
+}
+
+function readTokenRules(object: KubeObject, { settings }: EnvoyInput): Decoded<TokenRules> {
+  const policy = decodeRequestAuthentication(object);
+  if (!policy.ok) return policy;
+  // The spec itself: the model keeps neither lists of claims nor headers made from claims.
+  const spec = decodeSpec(object, 'RequestAuthentication', requestSpec);
+  if (!spec.ok) return spec;
+  const providers = spec.value.jwtRules.map((rule) => compileProvider(rule, settings));
+  return { ok: true, value: { policy: policy.value, providers } };
+}

@@ -1,0 +1,31 @@
+/** One accepted value of a list of principals or namespaces. `value` is empty for `presence`. */
+export interface StringMatch {
+  readonly kind: 'exact' | 'prefix' | 'suffix' | 'presence';
+  readonly value: string;
+}
+
+/**
+ * Reads a value with Istio's star: `*` any text but the empty one, `*end` a suffix, `start*` a prefix, else the text
+ * itself. A leading star wins, and the rest is literal: `*a*` is the suffix `a*` (istio 86c9f01f
+ * pilot/pkg/serviceregistry/ambient/authorization.go).
+ */
+export function readStringMatch(written: string): StringMatch {
+  if (written === '*') return { kind: 'presence', value: '' };
+  if (written.startsWith('*')) return { kind: 'suffix', value: written.slice(1) };
+  if (written.endsWith('*')) return { kind: 'prefix', value: written.slice(0, -1) };
+  return { kind: 'exact', value: written };
+}
+
+/** Compares case-sensitively, byte by byte (istio/ztunnel 62d82653 src/rbac.rs). */
+export function matchesString(match: StringMatch, seen: string): boolean {
+  switch (match.kind) {
+    case 'exact':
+      return seen === match.value;
+    case 'prefix':
+      return seen.startsWith(match.value);
+    case 'suffix':
+      return seen.endsWith(match.value);
+    case 'presence':
+      return seen !== '';
+  }
+}

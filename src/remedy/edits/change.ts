@@ -1,0 +1,116 @@
+import { stringify } from 'yaml';
+import type { KubeObject, ObjectRef } from '../../model/mesh.ts';
+import type { Draft, ObjectChange, RemedyKind } from '../../model/remedy.ts';
+import { recordOf } from '../../text/untyped.ts';
+import { deepCopy, type Edit, makePatch, type Patch } from './json-patch.ts';
+import { createCommand, deleteCommand, patchCommand, showPolicy } from './kubectl.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A change and the commands that make it and take it back. */
+export interface PlannedChange {
+  readonly change: ObjectChange;
+  readonly apply: string;
+  readonly rollback: string;
+}
+
+/** Names a new object of a kind that is written here. */
+export interface NewObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly spec: Json;
+}
+
+/** Creates an object. It carries the label by which everything that this program proposed can be found. */
+export function createObject({ apiVersion, kind, namespace, name, spec }: NewObject): PlannedChange {
+  const labels = { 'app.kubernetes.io/managed-by': 'meshmend' };
+  const after = deepCopy({ apiVersion, kind, metadata: { name, namespace, labels }, spec });
+  const object = { apiVersion, kind, namespace, name };
+  return {
+    change: { op: 'create', object, before: null, after, jsonPatch: null, yaml: toYaml(after), file: null },
+    apply: createCommand(after),
+    rollback: deleteCommand(object),
+  };
+}
+
+/** Changes an object that was read; null: the edits would change nothing, or do not fit it. The object stays as it is. */
+export function patchObject(object: KubeObject, edits: readonly Edit[]): PlannedChange | null {
+  const patch = makePatch(object.raw, edits);
+  return patch === null ? null : plannedPatch(object, patch);
+}
+
+function plannedPatch(object: KubeObject, { after, operations, inverse }: Patch): PlannedChange {
+  const ref = refOf(object);
+  return {
+    change: {
+      op: 'patch',
+      object: { ...ref, apiVersion: object.apiVersion },
+      before: deepCopy(object.raw),
+      after,
+      jsonPatch: operations,
+      yaml: toYaml(withoutServerFields(after)),
+      file: object.source.file === '' ? null : object.source.file,
+    },
+    apply: patchCommand(ref, operations),
+    rollback: patchCommand(ref, inverse),
+  };
+}
+
+/** The name of an object. */
+export function refOf({ kind, metadata }: KubeObject): ObjectRef {
+  return { kind, namespace: metadata.namespace, name: metadata.name };
+}
+
+/** What a draft says beside its changes. */
+export interface ChangeNotes {
+  readonly kind: RemedyKind;
+  readonly summary: string;
+  readonly risk: string | null;
+  readonly verify: readonly string[];
+}
+
+/** A draft of changes, with commands to look at what they change first, to make them in order, and to take them back. */
+export function draftOf(planned: readonly PlannedChange[], { kind, summary, risk, verify }: ChangeNotes): Draft {
+  const patched = planned.filter(({ change }) => change.op === 'patch');
+  return {
+    kind,
+    summary,
+    risk,
+    changes: planned.map(({ change }) => change),
+    commands: {
+      confirm: patched.map(({ change }) => showPolicy(change.object)),
+      apply: planned.map(({ apply }) => apply),
+      verify,
+      rollback: planned.map(({ rollback }) => rollback).toReversed(),
+    },
+  };
+}
+
+const SERVER_FIELDS: ReadonlySet<string> = new Set([
+  'creationTimestamp',
+  'deletionGracePeriodSeconds',
+  'deletionTimestamp',
+  'generation',
+  'managedFields',
+  'resourceVersion',
+  'selfLink',
+  'uid',
+]);
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** The object as a person would write it: without what the API server and kubectl put into it. */
+function withoutServerFields(object: Json): Json {
+  const { status: _status, ...rest } = object;
+  const metadata = Object.entries(recordOf(rest['metadata'])).filter(([key]) => !SERVER_FIELDS.has(key));
+  const { annotations, ...others } = Object.fromEntries(metadata);
+  const kept = Object.entries(recordOf(annotations)).filter(([key]) => key !== LAST_APPLIED);
+  const written = kept.length > 0 ? { annotations: Object.fromEntries(kept) } : {};
+  return { ...rest, metadata: { ...others, ...written } };
+}
+
+/** YAML without folded lines and anchors; texts that YAML 1.1, which kubectl reads, would take for another type are quoted. */
+function toYaml(object: Json): string {
+  return stringify(object, { lineWidth: 0, aliasDuplicateObjects: false, compat: 'yaml-1.1' });
+}

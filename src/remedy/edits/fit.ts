@@ -1,0 +1,171 @@
+import type { Finding } from '../../model/finding.ts';
+import type { Condition, PolicyOperation, PolicyRule, PolicySource } from '../../model/policy.ts';
+import { blockHolds, parseIp, parseIpBlock } from '../../policy/match-ip.ts';
+import { matchesString, readStringMatch } from '../../policy/match-string.ts';
+import { allOf, anyOf, type Truth } from '../../policy/network-match.ts';
+import { principalParts } from './names.ts';
+
+/** What rules of an AuthorizationPolicy are compared with. */
+export interface Call {
+  /** Null: plain text, no identity. */
+  readonly principal: string | null;
+  readonly addresses: readonly string[];
+  /** Port of the pod; null: not known. */
+  readonly port: number | null;
+  /** What was requested, where all requests agree. */
+  readonly method: string | null;
+  readonly path: string | null;
+  /** ztunnel knows nothing of HTTP: an ALLOW rule with HTTP fields is dropped there, and a DENY rule loses them. */
+  readonly layer4: boolean;
+  /** Namespace of the policy: service accounts without a namespace are in it. */
+  readonly policyNamespace: string;
+}
+
+/** The call of a finding, against policies of a namespace. `port` is the pod's. */
+export function callOf(finding: Finding, port: number | null, policyNamespace: string): Call {
+  const { principal, addresses } = finding.source;
+  const requests = requestOf(finding);
+  return { principal, addresses, port, ...requests, layer4: isLayer4(finding), policyNamespace };
+}
+
+/** True where no HTTP field may stand in a policy: at ztunnel, and wherever it is not known who enforces. */
+export function isLayer4({ enforcedBy }: Finding): boolean {
+  return enforcedBy === null || enforcedBy === 'ztunnel';
+}
+
+/** Segments of a path that differ from call to call: numbers, hashes, UUIDs. Flows join paths which differ in these only. */
+const VARIES = /\/(?:\d+|[^/]*[0-9a-f]{8}[^/]*)(?:\/|$)/i;
+
+/** Method and path of the finding's requests; null where they differ, or are not of HTTP. The query is cut off. */
+export function requestOf(finding: Finding): { readonly method: string | null; readonly path: string | null } {
+  const requests = finding.flows.map((flow) => flow.record).filter((record) => record.kind === 'request');
+  const methods = new Set(requests.map((request) => request.method));
+  const paths = new Set(requests.map((request) => request.path?.replace(/[?#].*$/s, '') ?? null));
+  const path = only(paths);
+  return { method: only(methods), path: path === null || (finding.count > 1 && VARIES.test(path)) ? null : path };
+}
+
+function only(values: ReadonlySet<string | null>): string | null {
+  const [value = null] = values;
+  return values.size === 1 ? value : null;
+}
+
+/** Whether a rule's `from` covers the caller. Without sources it covers everybody. */
+export function fromFits(rule: PolicyRule, call: Call, action: 'ALLOW' | 'DENY'): Truth {
+  return rule.from.length === 0 ? true : anyOf(rule.from.map((source) => sourceFits(source, call, action)));
+}
+
+/** Whether a rule's `to` and `when` cover the call, whoever makes it. */
+export function restFits(rule: PolicyRule, call: Call, action: 'ALLOW' | 'DENY'): Truth {
+  const to = rule.to.length === 0 ? true : anyOf(rule.to.map((operation) => operationFits(operation, call, action)));
+  return allOf([to, ...rule.when.map((condition) => conditionFits(condition, call, action))]);
+}
+
+/** Whether one entry of `from` covers the caller; `except` names fields to leave out of the question. An empty one covers nobody. */
+export function sourceFits(
+  source: PolicySource | null,
+  call: Call,
+  action: 'ALLOW' | 'DENY',
+  except: readonly (keyof PolicySource)[] = [],
+): Truth {
+  if (source === null) return false;
+  const identity = call.principal === null ? null : principalParts(call.principal);
+  const whole = (list: readonly string[]): Truth => matchesAny(list, call.principal);
+  const namespace = (list: readonly string[]): Truth => matchesAny(list, identity?.namespace ?? null);
+  const account = (list: readonly string[]): Truth => accountIn(list, identity, call.policyNamespace);
+  const address = (list: readonly string[]): Truth => addressIn(list, call.addresses);
+  const http = (): Truth => null;
+  const lost = call.layer4 ? action === 'DENY' : null;
+  const fits: Readonly<Record<keyof PolicySource, Truth>> = {
+    principals: listed(source.principals, whole),
+    notPrincipals: notListed(source.notPrincipals, whole),
+    namespaces: listed(source.namespaces, namespace),
+    notNamespaces: notListed(source.notNamespaces, namespace),
+    serviceAccounts: listed(source.serviceAccounts, account),
+    notServiceAccounts: notListed(source.notServiceAccounts, account),
+    trustDomains: listed(source.trustDomains, http),
+    notTrustDomains: notListed(source.notTrustDomains, http),
+    ipBlocks: listed(source.ipBlocks, address),
+    notIpBlocks: notListed(source.notIpBlocks, address),
+    requestPrincipals: listed(source.requestPrincipals, () => lost),
+    notRequestPrincipals: listed(source.notRequestPrincipals, () => lost),
+    remoteIpBlocks: listed(source.remoteIpBlocks, () => lost),
+    notRemoteIpBlocks: listed(source.notRemoteIpBlocks, () => lost),
+  };
+  const left = Object.entries(fits).filter(([field]) => !except.some((name) => name === field));
+  return allOf(left.map(([, fit]) => fit));
+}
+
+function operationFits(operation: PolicyOperation | null, call: Call, action: 'ALLOW' | 'DENY'): Truth {
+  if (operation === null) return false;
+  const port = (list: readonly string[]): Truth => (call.port === null ? null : list.includes(String(call.port)));
+  const http = (list: readonly string[], seen: string | null): Truth => {
+    if (call.layer4) return action === 'DENY';
+    return seen === null || list.some((value) => value.includes('{')) ? null : matchesAny(list, seen);
+  };
+  const { hosts, notHosts, methods, notMethods, paths, notPaths } = operation;
+  return allOf([
+    listed(operation.ports, port),
+    notListed(operation.notPorts, port),
+    listed(methods, (list) => http(list, call.method)),
+    listed(paths, (list) => http(list, call.path)),
+    listed(hosts, (list) => http(list, null)),
+    ...[notMethods, notPaths, notHosts].map((list) => listed(list, () => (call.layer4 ? action === 'DENY' : null))),
+  ]);
+}
+
+/** Keys that ztunnel knows (istio 86c9f01f pilot/pkg/serviceregistry/ambient/authorization.go). */
+const LAYER4_KEYS = ['source.ip', 'source.namespace', 'source.principal', 'destination.ip', 'destination.port'];
+
+function conditionFits({ key, values, notValues }: Condition, call: Call, action: 'ALLOW' | 'DENY'): Truth {
+  if (call.layer4 && !LAYER4_KEYS.includes(key)) return action === 'DENY';
+  const identity = call.principal === null ? null : principalParts(call.principal);
+  const match = (list: readonly string[]): Truth => {
+    if (key === 'source.principal') return matchesAny(list, call.principal);
+    if (key === 'source.namespace') return matchesAny(list, identity?.namespace ?? null);
+    if (key === 'source.ip') return addressIn(list, call.addresses);
+    if (key === 'destination.port') return call.port === null ? null : list.includes(String(call.port));
+    return null;
+  };
+  return allOf([listed(values, match), notListed(notValues, match)]);
+}
+
+function listed(list: readonly string[], match: (list: readonly string[]) => Truth): Truth {
+  return list.length === 0 ? true : match(list);
+}
+
+function notListed(list: readonly string[], match: (list: readonly string[]) => Truth): Truth {
+  if (list.length === 0) return true;
+  const fit = match(list);
+  return fit === null ? null : !fit;
+}
+
+/** An absent value is in no list (istio/ztunnel 62d82653 src/rbac.rs). */
+function matchesAny(list: readonly string[], seen: string | null): boolean {
+  return seen !== null && list.some((written) => matchesString(readStringMatch(written), seen));
+}
+
+function accountIn(
+  list: readonly string[],
+  identity: ReturnType<typeof principalParts>,
+  policyNamespace: string,
+): Truth {
+  if (identity === null) return false;
+  const { namespace, serviceAccount } = identity;
+  return list.some((written) => {
+    const slash = written.indexOf('/');
+    const [ns, name] = slash < 0 ? [policyNamespace, written] : [written.slice(0, slash), written.slice(slash + 1)];
+    return ns === namespace && name === serviceAccount;
+  });
+}
+
+/** True or false only if it is the same for all addresses of the caller. */
+function addressIn(list: readonly string[], addresses: readonly string[]): Truth {
+  const blocks = list.map(parseIpBlock).filter((block) => block !== null);
+  const found = addresses.map((text) => {
+    const address = parseIp(text);
+    return address === null ? null : blocks.some((block) => blockHolds(block, address));
+  });
+  const [first = null] = found;
+  return found.every((fit) => fit === first) ? first : null;
+}

@@ -1,0 +1,75 @@
+import type { Finding } from '../../model/finding.ts';
+import type { MeshView } from '../../model/mesh.ts';
+import type { Draft } from '../../model/remedy.ts';
+import { workloadOf } from '../../text/workload.ts';
+import { allowRule } from './allow-rule.ts';
+import { createObject, draftOf } from './change.ts';
+import type { Destination } from './destination.ts';
+import { freeName, isLabelValue, isNamespace, objectName, principalParts } from './names.ts';
+import { workloadSelector } from './selector.ts';
+import { watchLogs } from './watch.ts';
+
+/** Who is to be admitted, and where. */
+export interface Admission {
+  readonly finding: Finding;
+  readonly mesh: MeshView;
+  readonly destination: Destination;
+  readonly principal: string;
+  /** Who else has the identity, as a sentence; may be empty. */
+  readonly shared: string;
+}
+
+/** What a policy is bound to; `guessed`: by a label that nobody saw. */
+interface Binding {
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly namespace: string;
+  readonly guessed: boolean;
+}
+
+/**
+ * A new ALLOW policy for the destination alone that admits one caller. Null: nothing is known that could bind it to the
+ * destination. Where no mesh is known the label is a guess from the workload's name, and the risk says so.
+ */
+export function newAllowPolicy({ finding, mesh, destination, principal, shared }: Admission): Draft | null {
+  const binding =
+    finding.enforcedBy === 'waypoint' ? serviceBinding(finding, destination) : podBinding(destination, mesh);
+  if (binding === null) return null;
+  const { namespace, guessed } = binding;
+  const caller = finding.source.workload ?? principalParts(principal)?.serviceAccount ?? 'caller';
+  const target = destination.workload ?? destination.service?.name ?? 'workload';
+  const planned = createObject({
+    apiVersion: 'security.istio.io/v1',
+    kind: 'AuthorizationPolicy',
+    namespace,
+    name: freeName(mesh, 'AuthorizationPolicy', namespace, objectName('allow', workloadOf(caller), 'to', target)),
+    spec: { ...binding.spec, action: 'ALLOW', rules: [allowRule(finding, destination, principal)] },
+  });
+  return draftOf([planned], {
+    kind: 'policy-change',
+    summary: `create an ALLOW policy that admits ${principal} to ${namespace}/${target}`,
+    risk: `${guessed ? GUESSED : ''}Admits every pod with that identity.${shared}${mesh.known ? '' : FIRST}`,
+    verify: watchLogs(finding, mesh, destination),
+  });
+}
+
+const GUESSED =
+  'The label in the selector is a guess from the name of the workload: compare it with the labels of its pods first. ';
+const FIRST =
+  ' ALLOW policies exist for the destination, as it was refused for lack of one that matches; where one of them lists callers already, extend it rather than add this. For pods without any ALLOW policy this would be the first, and refuse everybody else.';
+
+function podBinding(destination: Destination, mesh: MeshView): Binding | null {
+  const { namespace, workload } = destination;
+  const matchLabels = workloadSelector(destination, mesh);
+  if (matchLabels !== null) return { spec: { selector: { matchLabels } }, namespace, guessed: false };
+  if (destination.labels !== null || !isLabelValue(workload)) return null;
+  return { spec: { selector: { matchLabels: { app: workload } } }, namespace, guessed: true };
+}
+
+/** A waypoint enforces what refers to the Service; the name of the Service was logged. */
+function serviceBinding(finding: Finding, destination: Destination): Binding | null {
+  const [hostName = '', hostNamespace = ''] = (finding.destination.service ?? '').split('.');
+  const name = destination.service?.name ?? hostName;
+  const namespace = destination.service?.namespace ?? hostNamespace;
+  if (!isNamespace(name) || !isNamespace(namespace)) return null;
+  return { spec: { targetRefs: [{ group: '', kind: 'Service', name }] }, namespace, guessed: false };
+}

@@ -1,0 +1,156 @@
+import type { Finding } from '../../model/finding.ts';
+import type { KubeObject, MeshView, Pod } from '../../model/mesh.ts';
+import type { Draft } from '../../model/remedy.ts';
+import { type End, endOf, type NetworkProbe } from '../../policy/network-match.ts';
+import { listPods } from '../../text/kubectl.ts';
+import { shellWord } from '../../text/shell.ts';
+import { callerName } from './caller.ts';
+import { draftOf, type PlannedChange, patchObject, refOf } from './change.ts';
+import { destinationOf, sourcePods } from './destination.ts';
+import { showPolicy } from './kubectl.ts';
+import { type Direction, type IsolatingRule, isForPort, isolationOf } from './network-policy.ts';
+import { step } from './step.ts';
+
+/** The port on which ztunnel and waypoints take mesh traffic for all ports of a pod. */
+const HBONE_PORT = 15008;
+
+/**
+ * Drafts for a tunnel that is not answered: port 15008 is added to the NetworkPolicy rule that lets the caller reach the
+ * application's port, at the destination and at the caller, wherever no rule lets 15008 through; the rule keeps its peers.
+ * Where no NetworkPolicy can be it, a step that says where else to look. Never empty.
+ */
+export function openHbonePort(finding: Finding, mesh: MeshView): readonly Draft[] {
+  if (!mesh.known) return [openByHand(finding)];
+  const destination = destinationOf(finding, mesh);
+  const [target = null] = destination?.pods ?? [];
+  const [source = null] = sourcePods(finding, mesh);
+  const ends = target === null ? null : endsOf(finding, mesh, source, target, destination?.port ?? null);
+  const checks = ends === null ? [] : [check(mesh, ends, 'ingress'), check(mesh, ends, 'egress')];
+  const rules = checks.flatMap(({ near }) => (near === null ? [] : [near]));
+  const planned = rules.map(openIn).filter((change) => change !== null);
+  const opened = planned.length > 0 ? [openDraft(finding, rules, planned)] : [];
+  const drafts = [...opened, ...closed(finding, checks)];
+  return drafts.length > 0 ? drafts : [lookElsewhere(finding, target, source)];
+}
+
+/** The two ends of the tunnel, and the two connections that policies are asked about. */
+interface Ends {
+  readonly source: End;
+  readonly destination: End;
+  readonly tunnel: NetworkProbe;
+  /** What the tunnel carries; null: its port is not known. */
+  readonly inner: NetworkProbe | null;
+}
+
+function endsOf(finding: Finding, mesh: MeshView, source: Pod | null, target: Pod, port: number | null): Ends {
+  const caller = source ?? { ip: finding.source.addresses[0] ?? '' };
+  const tunnel: NetworkProbe = { source: caller, destination: target, port: HBONE_PORT, protocol: 'TCP' };
+  return {
+    source: endOf(caller, mesh),
+    destination: endOf(target, mesh),
+    tunnel,
+    inner: port === null ? null : { ...tunnel, port },
+  };
+}
+
+/** What NetworkPolicies at one end do to the tunnel. */
+interface Check {
+  /** The rule that is for this caller and the application's port, but not for the tunnel's; null: none, or none is needed. */
+  readonly near: IsolatingRule | null;
+  /** The policies, if no rule of them is for this caller and port. */
+  readonly closedBy: readonly KubeObject[];
+}
+
+function check(mesh: MeshView, ends: Ends, direction: Direction): Check {
+  const { tunnel, inner, source, destination } = ends;
+  const [own, other] = direction === 'ingress' ? [destination, source] : [source, destination];
+  const { policies, rules } = isolationOf(mesh, own, other, direction);
+  const isOpen = rules.some((rule) => rule.peer === true && isForPort(rule, tunnel) === true);
+  if (policies.length === 0 || isOpen) return { near: null, closedBy: [] };
+  const candidates = rules.filter(
+    (rule) =>
+      rule.peer !== false && (inner === null || isForPort(rule, inner) !== false) && isForPort(rule, tunnel) === false,
+  );
+  const [near = null] = candidates.toSorted((a, b) => rank(a) - rank(b));
+  return { near, closedBy: near === null ? policies : [] };
+}
+
+/** A rule that surely is for the caller first, and among those one that is for few. */
+function rank({ peer, rule }: IsolatingRule): number {
+  return (peer === true ? 0 : 2) + (rule.peers.length > 0 ? 0 : 1);
+}
+
+function openIn({ policy, direction, index }: IsolatingRule): PlannedChange | null {
+  const value = { protocol: 'TCP', port: HBONE_PORT };
+  return patchObject(policy, [{ op: 'append', at: ['spec', direction, index, 'ports'], value }]);
+}
+
+function openDraft(finding: Finding, rules: readonly IsolatingRule[], planned: readonly PlannedChange[]): Draft {
+  const places = rules.map(
+    ({ policy, direction, index }) => `${direction} rule ${index} of NetworkPolicy ${nameOf(policy)}`,
+  );
+  const open = rules.some(({ rule }) => rule.peers.length === 0);
+  return draftOf(planned, {
+    kind: 'network-policy',
+    summary: `add TCP ${HBONE_PORT} to ${places.join(' and ')}`,
+    risk: `Port ${HBONE_PORT} carries all ports of the pod: which of them a caller may use is then up to AuthorizationPolicies.${open ? ' The rule names no peers, so the port opens for everybody, as its other ports are.' : ''}`,
+    verify: [
+      `istioctl ztunnel-config connections${finding.source.namespace === null ? '' : ` --workload-namespace ${shellWord(finding.source.namespace)}`}`,
+    ],
+  });
+}
+
+function nameOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}
+
+/** NetworkPolicies that do not know this caller at all: whether it should be let in is no question of the mesh. */
+function closed(finding: Finding, checks: readonly Check[]): readonly Draft[] {
+  const policies = checks.flatMap(({ closedBy }) => closedBy);
+  if (policies.length === 0) return [];
+  return [
+    step(
+      'investigate',
+      `NetworkPolicy ${policies.map(nameOf).join(', ')} lets ${callerName(finding)} through on no port: decide whether it should, and if so add a rule for it with its port and TCP ${HBONE_PORT}`,
+      {
+        risk: 'A rule for port 15008 without peers would open all ports of the pod to everybody.',
+        confirm: policies.map((policy) => showPolicy(refOf(policy))),
+      },
+    ),
+  ];
+}
+
+function lookElsewhere(finding: Finding, target: Pod | null, source: Pod | null): Draft {
+  const namespaces = new Set([
+    target?.namespace ?? finding.destination.namespace,
+    source?.namespace ?? finding.source.namespace,
+  ]);
+  const known = [...namespaces].filter((namespace) => namespace !== null);
+  return step(
+    'investigate',
+    `no NetworkPolicy of the mesh given stops TCP ${HBONE_PORT}: look at policies of the CNI, at firewalls and security groups between the nodes, and whether the pod is alive`,
+    {
+      confirm: [
+        ...known.map((namespace) => `kubectl -n ${shellWord(namespace)} get networkpolicy`),
+        'kubectl api-resources | grep -i networkpolic',
+        listPods(finding.destination.namespace),
+      ],
+    },
+  );
+}
+
+function openByHand(finding: Finding): Draft {
+  const namespaces = [finding.destination.namespace, finding.source.namespace].filter(
+    (namespace) => namespace !== null,
+  );
+  return step(
+    'network-policy',
+    `if a NetworkPolicy lists ports for ${callerName(finding)}, add TCP ${HBONE_PORT} to the ports of that same rule, at the destination (ingress) and at the caller (egress)`,
+    {
+      risk: `Port ${HBONE_PORT} carries all ports of the pod: which of them a caller may use is then up to AuthorizationPolicies.`,
+      confirm: [...new Set(namespaces)].map(
+        (namespace) => `kubectl -n ${shellWord(namespace)} get networkpolicy -o yaml`,
+      ),
+    },
+  );
+}

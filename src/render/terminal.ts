@@ -1,0 +1,162 @@
+import { styleText } from 'node:util';
+import type { Finding, Level } from '../model/finding.ts';
+import type { ObjectRef } from '../model/mesh.ts';
+import type { ObjectChange, Remedy } from '../model/remedy.ts';
+import type { Report, ReportedFinding } from '../model/report.ts';
+import { clip, printable } from '../text/sanitize.ts';
+import { changeLines } from './change.ts';
+import { destinationText, sourceText } from './ends.ts';
+import { labelled, WIDTH, wrap } from './layout.ts';
+
+/** How to print for a terminal. */
+export interface TerminalOptions {
+  readonly colour: boolean;
+  /** Findings printed; the rest is counted. */
+  readonly top: number;
+}
+
+const INDENT = 3;
+
+/** The report for people: worst first, at most 80 columns (commands are never broken), a dozen lines a finding. */
+export function renderTerminal(report: Report, options: TerminalOptions): string {
+  const main = report.findings.filter((finding) => finding.level !== 'note');
+  const notes = report.findings.filter((finding) => finding.level === 'note');
+  const shown = main.slice(0, options.top);
+  const blocks = [
+    headline(report, main.length),
+    ...shown.map((finding, index) => findingBlock(finding, index + 1, options)),
+    main.length > shown.length ? [`… and ${main.length - shown.length} more: --top ${main.length} prints them`] : [],
+    noteBlock(notes, options.top),
+    problemBlock(report),
+    nextBlock(report, main),
+  ];
+  return `${blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+/** One line for a finding that has just come up in a live stream. */
+export function renderOpened(finding: Finding, options: TerminalOptions): string {
+  const level = label(finding.level, options.colour);
+  const ends = `${sourceText(finding.source)} -> ${destinationText(finding.destination)}`;
+  return `${level} ${finding.category}: ${finding.title}\n   ${clip(ends, WIDTH - INDENT)}\n`;
+}
+
+function headline(report: Report, causes: number): readonly string[] {
+  const { records, failures } = report.totals;
+  const inputs = `${count(records, 'record')} of ${count(report.inputs.length, 'input')}`;
+  const told =
+    causes === 0
+      ? `nothing failed in ${inputs}`
+      : `${count(causes, 'cause')} behind ${count(failures, 'failure')} in ${inputs}`;
+  const partial = report.partial ? ' (interrupted: what was read so far)' : '';
+  return wrap(`meshmend: ${told}${partial}`, WIDTH);
+}
+
+function findingBlock(finding: ReportedFinding, number: number, options: TerminalOptions): readonly string[] {
+  const [remedy] = finding.remedies;
+  return [
+    heading(finding, number, options),
+    ...wrap(printable(finding.title), WIDTH - INDENT).map(indented),
+    ...wrap(endsLine(finding), WIDTH - INDENT)
+      .slice(0, 2)
+      .map(indented),
+    ...labelled('Cause', printable(finding.cause), INDENT, 3),
+    ...policyLines(finding),
+    ...(remedy === undefined ? [] : remedyLines(remedy)),
+    ...finding.unchecked.slice(0, 1).flatMap((text) => labelled('Unsure', printable(text), INDENT, 2)),
+    ...evidenceLine(finding),
+  ];
+}
+
+function heading(finding: ReportedFinding, number: number, options: TerminalOptions): string {
+  const left = `${String(number).padEnd(INDENT)}${label(finding.level, options.colour)} ${finding.category}, ${finding.certainty}`;
+  const bare = `${String(number).padEnd(INDENT)}${finding.level.toUpperCase()} ${finding.category}, ${finding.certainty}`;
+  const right = `${finding.count}x${span(finding)}`;
+  return `${left}${' '.repeat(Math.max(2, WIDTH - bare.length - right.length))}${right}`;
+}
+
+function label(level: Level, colour: boolean): string {
+  const text = level.toUpperCase();
+  if (!colour) return text;
+  return styleText(level === 'error' ? ['red', 'bold'] : level === 'warning' ? ['yellow', 'bold'] : 'cyan', text, {
+    validateStream: false,
+  });
+}
+
+/** `11:30:47 to 11:31:02`, with the day where the span has more than one. */
+function span(finding: ReportedFinding): string {
+  const { firstSeen, lastSeen } = finding;
+  if (firstSeen === null || lastSeen === null) return '';
+  const sameDay = firstSeen.slice(0, 10) === lastSeen.slice(0, 10);
+  const from = sameDay ? firstSeen.slice(11, 19) : firstSeen.slice(5, 16).replace('T', ' ');
+  const to = sameDay ? lastSeen.slice(11, 19) : lastSeen.slice(5, 16).replace('T', ' ');
+  return from === to ? `  at ${from}` : `  ${from} to ${to}`;
+}
+
+function endsLine(finding: ReportedFinding): string {
+  const by = finding.enforcedBy === null ? '' : `, refused by ${finding.enforcedBy}`;
+  return `${sourceText(finding.source)} -> ${destinationText(finding.destination)}${by}`;
+}
+
+function policyLines(finding: ReportedFinding): readonly string[] {
+  if (finding.policies.length === 0) return [];
+  return labelled('Policy', finding.policies.slice(0, 3).map(refText).join(', '), INDENT, 2);
+}
+
+function refText(ref: ObjectRef): string {
+  return printable(`${ref.kind} ${ref.namespace === '' ? '' : `${ref.namespace}/`}${ref.name}`);
+}
+
+function remedyLines(remedy: Remedy): readonly string[] {
+  const draft = remedy.changes.length > 0 && remedy.verification.status !== 'verified' ? ' (draft, not verified)' : '';
+  const [confirm] = [...remedy.commands.confirm, ...remedy.commands.apply];
+  return [
+    ...labelled(remedy.changes.length > 0 ? 'Fix' : 'Do', `${printable(remedy.summary)}${draft}`, INDENT, 3),
+    ...remedy.changes.slice(0, 2).flatMap((change: ObjectChange) => changeLines(change, INDENT + 8)),
+    ...(remedy.risk === null ? [] : labelled('Risk', printable(remedy.risk), INDENT, 2)),
+    ...(confirm === undefined ? [] : [`${' '.repeat(INDENT)}${'Check'.padEnd(8)}${printable(confirm)}`]),
+  ];
+}
+
+function evidenceLine(finding: ReportedFinding): readonly string[] {
+  if (finding.evidence.length === 0) return [];
+  const places = finding.evidence.map(({ input, line }) => `${input}:${line}`).join(' ');
+  return labelled('Lines', printable(places), INDENT, 1);
+}
+
+function noteBlock(notes: readonly ReportedFinding[], top: number): readonly string[] {
+  if (notes.length === 0) return [];
+  const totals = new Map<string, number>();
+  for (const note of notes) totals.set(note.title, (totals.get(note.title) ?? 0) + note.count);
+  const lines = [...totals].sort((a, b) => b[1] - a[1]).map(([title, times]) => clip(`   ${times}x ${title}`, WIDTH));
+  return ['Notes (nothing to repair):', ...lines.slice(0, top)];
+}
+
+function problemBlock(report: Report): readonly string[] {
+  if (report.problems.length === 0) return [];
+  const lines = report.problems.flatMap(({ about, message }) => {
+    const [first = '', ...more] = wrap(printable(`${about}: ${message}`), WIDTH - INDENT - 2);
+    return [`   - ${first}`, ...more.map((line) => `     ${line}`)];
+  });
+  return ['Problems:', ...lines.slice(0, 20)];
+}
+
+function nextBlock(report: Report, main: readonly ReportedFinding[]): readonly string[] {
+  const [worst] = main;
+  const steps = [
+    worst === undefined ? null : `meshmend explain ${worst.ruleId}`,
+    worst === undefined || report.mesh.known ? null : '--mesh PATH to check against your policies',
+    worst === undefined ? null : '-o json for everything, changes as JSON Patch included',
+  ].filter((step) => step !== null);
+  return steps.length === 0 ? [] : wrap(`next: ${steps.join('; ')}`, WIDTH);
+}
+
+function indented(line: string): string {
+  return ' '.repeat(INDENT) + line;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

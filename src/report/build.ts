@@ -1,0 +1,80 @@
+import type { Finding } from '../model/finding.ts';
+import type { Instant } from '../model/line.ts';
+import type { MeshView } from '../model/mesh.ts';
+import type { Remedy } from '../model/remedy.ts';
+import type { Problem, Report, ReportedFinding, ReportedMesh } from '../model/report.ts';
+import type { Traffic } from '../model/traffic.ts';
+
+/** What a report is made of. */
+export interface ReportParts {
+  readonly tool: Report['tool'];
+  readonly generatedAt: Instant;
+  readonly partial: boolean;
+  readonly traffic: Traffic;
+  readonly mesh: MeshView;
+  readonly findings: readonly Finding[];
+  /** The remedies of a finding, best first. */
+  readonly remediesOf: (finding: Finding) => readonly Remedy[];
+  readonly problems: readonly Problem[];
+}
+
+/** Puts the report together. Same parts, same report. */
+export function buildReport(parts: ReportParts): Report {
+  const { traffic, findings } = parts;
+  const inputs = [...traffic.tallies.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    schemaVersion: 1,
+    tool: parts.tool,
+    generatedAt: parts.generatedAt,
+    partial: parts.partial,
+    inputs,
+    totals: {
+      records: inputs.reduce((sum, input) => sum + input.records, 0),
+      failures: findings.reduce((sum, finding) => sum + (finding.level === 'note' ? 0 : finding.count), 0),
+      flows: traffic.flows.size,
+    },
+    overflow: traffic.overflow,
+    mesh: reportedMesh(parts.mesh),
+    findings: findings.map((finding) => reportedFinding(finding, parts.remediesOf(finding))),
+    problems: [...parts.problems, ...inputProblems(traffic)],
+  };
+}
+
+function reportedFinding(finding: Finding, remedies: readonly Remedy[]): ReportedFinding {
+  const { flows: _, ...reported } = finding;
+  return { ...reported, remedies };
+}
+
+function reportedMesh(mesh: MeshView): ReportedMesh {
+  const counts: Record<string, number> = {};
+  for (const object of mesh.objects) counts[object.kind] = (counts[object.kind] ?? 0) + 1;
+  return { known: mesh.known, sources: mesh.sources, takenAt: mesh.takenAt, counts };
+}
+
+function inputProblems(traffic: Traffic): readonly Problem[] {
+  const problems: Problem[] = [];
+  for (const tally of traffic.tallies.values()) {
+    const about = `input ${tally.name}`;
+    if (tally.lines === 0) problems.push({ about, message: 'it is empty: no line was read' });
+    else if (tally.records === 0) {
+      problems.push({
+        about,
+        message: `none of its ${tally.lines} lines is of a format known here (ztunnel, Envoy access log, istio-agent)`,
+      });
+    }
+    if (tally.malformed > 0) {
+      problems.push({ about, message: `${tally.malformed} lines are of a known format but broken` });
+    }
+    if (tally.truncated > 0) {
+      problems.push({ about, message: `${tally.truncated} lines are longer than 1 MiB and were not read` });
+    }
+  }
+  const { records, failures } = traffic.overflow;
+  if (records > 0) {
+    problems.push({
+      about: 'traffic',
+      message: `more distinct flows than are kept: ${records} records (${failures} of them failures) are in no finding`,
+    });
+  }
+  return problems;
+}

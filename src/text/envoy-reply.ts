@@ -1,0 +1,42 @@
+/** What an Envoy says in the body of an answer that it made itself. */
+export type ProxyReply = 'rbac' | 'upstream-failed' | 'no-healthy-upstream' | 'timeout';
+
+const RESET = 'upstream connect error or disconnect/reset before headers. ';
+const CAUSES: readonly string[] = [
+  'connection termination',
+  'connection timeout',
+  'connection failure',
+  'remote connection failure',
+  'local connection failure',
+  'remote reset',
+  'local reset',
+  'overflow',
+  'protocol error',
+];
+
+/** Bodies by status and length (envoy 1.37 source/common/router/router.cc, source/extensions/filters/http/rbac/rbac_filter.cc). */
+const REPLIES: ReadonlyMap<string, ProxyReply> = new Map<string, ProxyReply>([
+  [sizeKey(403, 'RBAC: access denied'.length), 'rbac'],
+  [sizeKey(503, 'no healthy upstream'.length), 'no-healthy-upstream'],
+  [sizeKey(504, 'upstream request timeout'.length), 'timeout'],
+  ...CAUSES.flatMap((cause): [string, ProxyReply][] =>
+    [`${RESET}reset reason: ${cause}`, `${RESET}retried and the latest reset reason: ${cause}`].flatMap(
+      (body): [string, ProxyReply][] => [
+        [sizeKey(cause === 'protocol error' ? 502 : 503, body.length), 'upstream-failed'],
+        [sizeKey(503, `${body}, transport failure reason: delayed connect error: 111`.length), 'upstream-failed'],
+      ],
+    ),
+  ),
+]);
+
+/**
+ * Which answer of a proxy has this status and size, for lines on which nothing else tells who answered. A guess: an
+ * application's body may be as long. Null: no such answer.
+ */
+export function proxyReplyOfSize(status: number | null, bytes: number | null): ProxyReply | null {
+  return status === null || bytes === null ? null : (REPLIES.get(sizeKey(status, bytes)) ?? null);
+}
+
+function sizeKey(status: number, bytes: number): string {
+  return `${status}/${bytes}`;
+}

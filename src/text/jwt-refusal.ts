@@ -1,0 +1,70 @@
+/** Why a token was refused, in groups that have one remedy each. */
+export type JwtReason =
+  | 'missing'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'issuer'
+  | 'audience'
+  | 'signature'
+  | 'key'
+  | 'fetch'
+  | 'malformed'
+  | 'several';
+
+const DETAIL = 'jwt_authn_access_denied{';
+
+/**
+ * Status texts that meshes really see and their reason (google/jwt_verify_lib src/status.cc). Anything else about a
+ * `Jwks` or a key is `key`, about the token `malformed`.
+ */
+const REASONS: Readonly<Record<string, JwtReason>> = {
+  'Jwt is missing': 'missing',
+  'Jwt is expired': 'expired',
+  'Jwt not yet valid': 'not-yet-valid',
+  'Jwt issuer is not configured': 'issuer',
+  'Audiences in Jwt are not allowed': 'audience',
+  'Jwt verification fails': 'signature',
+  "Jwks doesn't have key to match kid or alg from Jwt": 'key',
+  'Jwks remote fetch is failed': 'fetch',
+  'Found multiple Jwt tokens': 'several',
+  'Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections': 'malformed',
+  'Jwt header [alg] is not supported': 'malformed',
+  'Jwt payload is an invalid JSON': 'malformed',
+  'Jwt header is an invalid JSON': 'malformed',
+  'Jwt header is an invalid Base64url encoded': 'malformed',
+  'Jwt payload is an invalid Base64url encoded': 'malformed',
+  'Jwt signature is an invalid Base64url encoded': 'malformed',
+};
+
+const BY_LENGTH: ReadonlyMap<number, string> = new Map(
+  Object.keys(REASONS).map((message): [number, string] => [message.length, message]),
+);
+
+/**
+ * The status text of a refused token with its blanks back, from RESPONSE_CODE_DETAILS, also where the format cut the end
+ * off; null: no such refusal. (envoy 1.37 source/extensions/filters/http/jwt_authn/filter.cc)
+ */
+export function parseJwtDetail(details: string | null): string | null {
+  if (details === null || !details.startsWith(DETAIL)) return null;
+  const message = details.endsWith('}') ? details.slice(DETAIL.length, -1) : details.slice(DETAIL.length);
+  return message.replaceAll('_', ' ');
+}
+
+/** The group of a status text. */
+export function jwtReason(message: string): JwtReason {
+  const known = REASONS[message];
+  if (known !== undefined) return known;
+  const aboutKeys =
+    message.startsWith('Jwks') || message.startsWith('[') || message.startsWith('X509') || message.startsWith('PEM');
+  return aboutKeys ? 'key' : 'malformed';
+}
+
+/**
+ * The status text that a body of this many bytes must be, for formats without details: the body is the text itself. Only
+ * the audience is refused with 403, all else with 401. Null: no text is that long.
+ */
+export function jwtMessageOfLength(status: number, bytes: number): string | null {
+  const message = BY_LENGTH.get(bytes) ?? null;
+  if (message === null) return null;
+  return (status === 403) === (REASONS[message] === 'audience') ? message : null;
+}

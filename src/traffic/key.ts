@@ -1,0 +1,99 @@
+import type { ConnectionRecord, DiagnosticRecord, EnvoyFacts, LogRecord, RequestRecord } from '../model/record.ts';
+
+const SEPARATOR = '\u0001';
+
+/**
+ * What is equal in all records of one flow. Times, source ports, request ids, sizes and durations stand in no key; in
+ * paths, queries are left out and segments that look like ids are masked; public client addresses are one class, so that
+ * an internet full of clients is one flow.
+ */
+export function flowKey(record: LogRecord): string {
+  switch (record.kind) {
+    case 'connection':
+      return connectionKey(record);
+    case 'request':
+      return requestKey(record);
+    case 'diagnostic':
+      return diagnosticKey(record);
+  }
+}
+
+function connectionKey(record: ConnectionRecord): string {
+  const { source, destination, envoy } = record;
+  const outcome = envoy === null ? maskVolatile(record.error) : envoyKey(envoy);
+  return `c${record.proxy}${SEPARATOR}${record.phase}${SEPARATOR}${record.reporter}${SEPARATOR}${clientAddress(source.address)}${SEPARATOR}${source.workload}${SEPARATOR}${source.namespace}${SEPARATOR}${source.identity}${SEPARATOR}${destination.address}${SEPARATOR}${destination.port}${SEPARATOR}${destination.workload}${SEPARATOR}${destination.namespace}${SEPARATOR}${destination.identity}${SEPARATOR}${record.hboneAddress}${SEPARATOR}${record.service}${SEPARATOR}${record.origin.pod}${SEPARATOR}${outcome}`;
+}
+
+function requestKey(record: RequestRecord): string {
+  const { source, destination, envoy } = record;
+  return `r${record.reporter}${SEPARATOR}${clientAddress(source.address)}${SEPARATOR}${source.identity}${SEPARATOR}${destination.address}${SEPARATOR}${destination.port}${SEPARATOR}${record.service}${SEPARATOR}${record.method}${SEPARATOR}${pathShape(record.path)}${SEPARATOR}${record.authority}${SEPARATOR}${record.status}${SEPARATOR}${record.origin.pod}${SEPARATOR}${envoyKey(envoy)}`;
+}
+
+function envoyKey(envoy: EnvoyFacts): string {
+  const failure = envoy.transportFailure === null ? '' : maskVolatile(envoy.transportFailure);
+  return `${envoy.flags === null ? '?' : envoy.flags.join(',')}${SEPARATOR}${envoy.details}${SEPARATOR}${envoy.termination}${SEPARATOR}${failure}${SEPARATOR}${envoy.upstreamHost}${SEPARATOR}${envoy.cluster}${SEPARATOR}${envoy.downstreamLocal}${SEPARATOR}${envoy.serverName}${SEPARATOR}${envoy.route}${SEPARATOR}${envoy.grpcStatus}`;
+}
+
+function diagnosticKey(record: DiagnosticRecord): string {
+  const fields = Object.keys(record.fields)
+    .sort()
+    .filter((name) => !VOLATILE_FIELDS.has(name))
+    .map((name) => `${name}=${maskVolatile(record.fields[name] ?? null)}`);
+  return `d${record.proxy}${SEPARATOR}${record.severity}${SEPARATOR}${record.scope}${SEPARATOR}${record.origin.pod}${SEPARATOR}${maskVolatile(record.message)}${SEPARATOR}${fields.join(SEPARATOR)}`;
+}
+
+/** Span ids, peers with their ports, threads and tags that differ from line to line. */
+const VOLATILE_FIELDS: ReadonlySet<string> = new Set(['id', 'peer', 'uid', 'thread', 'nonce', 'caller']);
+
+/**
+ * A text with what differs between two prints of the same thing masked: ports after addresses, hexadecimal ids, times,
+ * durations and long numbers. Short numbers stay (status codes, names such as `policy-2`).
+ */
+export function maskVolatile(text: string | null): string {
+  if (text === null) return '';
+  if (!VOLATILE.test(text)) return text;
+  return text.replace(VOLATILE_ALL, maskMatch);
+}
+
+/** Address with port (4 or more digits of port, so `:80` stays), unix time and long number, hex id, duration, date. */
+const PATTERN =
+  /\b(\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]{2,}\]):\d{4,5}(?!\d)|\b\d{4}-\d{2}-\d{2}T[0-9:.]+Z|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b(?=[0-9a-f]*\d)[0-9a-f]{16,}\b|\b\d+(?:\.\d+)?(?:ns|µs|us|ms|s)\b|\b\d+ seconds|\b\d{6,}\b/;
+const VOLATILE = new RegExp(PATTERN);
+const VOLATILE_ALL = new RegExp(PATTERN, 'g');
+
+function maskMatch(match: string, address: string | undefined): string {
+  // Well-known ports say what failed; others behind an address are ephemeral.
+  if (address === undefined) return '#';
+  return Number(match.slice(address.length + 1)) < 32768 ? match : `${address}:#`;
+}
+
+/** A path without query and fragment, with segments that look like ids masked. */
+export function pathShape(path: string | null): string {
+  if (path === null) return '';
+  const end = path.search(/[?#]/);
+  const plain = end < 0 ? path : path.slice(0, end);
+  if (!/\d/.test(plain)) return plain;
+  return plain
+    .split('/')
+    .map((segment) => (ID_SEGMENT.test(segment) ? '*' : segment))
+    .join('/');
+}
+
+const ID_SEGMENT = /^(?:\d+|[0-9a-f]{8,}|[0-9a-f]{8}-[0-9a-f-]{27}|(?=.*\d)[A-Za-z0-9_-]{20,})$/;
+
+/** Private and special addresses as they are; every public one as `public`. */
+function clientAddress(address: string | null): string {
+  if (address === null) return '';
+  return isPublicAddress(address) ? 'public' : address;
+}
+
+/** True for an IPv4 address outside the private, shared, loopback, link-local and documentation ranges, and global IPv6. */
+export function isPublicAddress(address: string): boolean {
+  const first = address.charCodeAt(0);
+  if (address.includes(':')) return first === 50 /* 2 */ && !address.startsWith('2001:db8');
+  if (first < 48 || first > 57) return false;
+  return !PRIVATE.test(address);
+}
+
+const PRIVATE =
+  /^(?:10\.|127\.|0\.|169\.254\.|192\.168\.|192\.0\.2\.|198\.51\.100\.|203\.0\.113\.|172\.(?:1[6-9]|2\d|3[01])\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)/;

@@ -1,0 +1,79 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parsers, wrappings } from '../parsers/index.ts';
+import { rules } from '../rules/index.ts';
+import { decodeManifests } from '../src/mesh/manifests.ts';
+import { createMesh } from '../src/mesh/view.ts';
+import { CATEGORIES } from '../src/model/finding.ts';
+import { renderRulesReadme } from '../src/render/explain.ts';
+import { reportOn } from './analysis.ts';
+
+const ids = rules.map((rule) => rule.meta.id);
+
+describe('the registry of rules', () => {
+  const files = readdirSync('rules').filter((file) => file.endsWith('.ts') && file !== 'index.ts');
+
+  it('names every file of the folder, sorted', () => {
+    const missing = files.map((file) => file.replace(/\.ts$/, '')).filter((id) => !ids.includes(id));
+    expect(missing, 'files in rules/ that rules/index.ts does not list: add a line for each').toEqual([]);
+    expect(ids).toEqual([...ids].sort());
+    expect(new Set(ids).size).toBe(files.length);
+  });
+
+  it.each(rules.map((rule) => [rule.meta.id, rule] as const))('%s has a whole page', (id, { meta, on }) => {
+    expect(id).toMatch(/^[a-z0-9]+(-[a-z0-9]+)+$/);
+    expect(CATEGORIES).toContain(meta.category);
+    expect(meta.title.length).toBeLessThanOrEqual(70);
+    expect(meta.title).not.toMatch(/\.$/);
+    expect(meta.cites.length).toBeGreaterThan(0);
+    expect(meta.page.confirm.length).toBeGreaterThan(0);
+    for (const text of [meta.page.meaning, meta.page.printedBy, meta.page.change, meta.page.never]) {
+      expect(text).toMatch(/\.$/);
+    }
+    expect(on.length).toBeGreaterThan(0);
+  });
+
+  it('rules/README.md is what the metadata says (npm run update writes it)', async () => {
+    await expect(renderRulesReadme(rules)).toMatchFileSnapshot('../rules/README.md');
+  });
+});
+
+describe('the registry of parsers', () => {
+  it('has unique ids', () => {
+    const names = [...parsers, ...wrappings].map((entry) => entry.id);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+const FIXTURES = 'fixtures/rules';
+const cases = existsSync(FIXTURES)
+  ? readdirSync(FIXTURES).flatMap((id) => readdirSync(join(FIXTURES, id)).map((name) => [id, name] as const))
+  : [];
+
+describe('fixtures of rules', () => {
+  it('exist for every rule: one case that fires, one that is quiet, and for no other', () => {
+    const fires = ids.filter((id) => !cases.some(([rule, name]) => rule === id && !name.startsWith('quiet-')));
+    const quiet = ids.filter((id) => !cases.some(([rule, name]) => rule === id && name.startsWith('quiet-')));
+    expect(fires, 'rules without a case in fixtures/rules/<id>/ that fires').toEqual([]);
+    expect(quiet, 'rules without a case named quiet-<why>').toEqual([]);
+    expect([...new Set(cases.map(([rule]) => rule))].filter((rule) => !ids.includes(rule))).toEqual([]);
+  });
+
+  it.each(cases)('%s: %s', async (id, name) => {
+    const folder = join(FIXTURES, id, name);
+    const report = reportOn({ 'input.log': readFileSync(join(folder, 'input.log'), 'utf8') }, meshOf(folder));
+    const own = report.findings.filter((finding) => finding.ruleId === id);
+    expect(report.problems.filter((problem) => problem.about.startsWith('rule'))).toEqual([]);
+    if (name.startsWith('quiet-')) expect(own).toEqual([]);
+    else expect(own.length).toBeGreaterThan(0);
+    const { generatedAt: _, tool: __, ...told } = report;
+    await expect(`${JSON.stringify(told, null, 2)}\n`).toMatchFileSnapshot(`../${folder}/expected.json`);
+  });
+});
+
+function meshOf(folder: string): ReturnType<typeof createMesh> | undefined {
+  const path = join(folder, 'mesh.yaml');
+  if (!existsSync(path)) return undefined;
+  return createMesh(decodeManifests(readFileSync(path, 'utf8'), path).objects, { sources: [path] });
+}

@@ -1,0 +1,208 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UNKNOWN_ORIGIN } from '../src/model/line.ts';
+import { type ConnectionRecord, type LogRecord, UNKNOWN_PEER } from '../src/model/record.ts';
+import type { Traffic } from '../src/model/traffic.ts';
+import { parseSpiffeId } from '../src/text/spiffe.ts';
+import { joinEnds } from '../src/traffic/join.ts';
+import { flowKey, isPublicAddress, maskVolatile, pathShape } from '../src/traffic/key.ts';
+import { emptyTally, emptyTraffic, fold, MAX_FLOWS, merge } from '../src/traffic/traffic.ts';
+
+const connection = (line: number, change: Partial<ConnectionRecord> = {}): ConnectionRecord => ({
+  kind: 'connection',
+  at: { input: 'a.log', line },
+  parser: 'ztunnel-text',
+  proxy: 'ztunnel',
+  reporter: 'destination',
+  origin: UNKNOWN_ORIGIN,
+  time: `2026-01-02T03:04:${String(line % 60).padStart(2, '0')}.000000Z`,
+  raw: `line ${line}`,
+  phase: 'complete',
+  source: {
+    ...UNKNOWN_PEER,
+    address: '10.0.0.1',
+    port: 30000 + line,
+    identity: parseSpiffeId('spiffe://td/ns/a/sa/web'),
+  },
+  destination: { ...UNKNOWN_PEER, address: '10.0.0.2', port: 15008 },
+  service: null,
+  hboneAddress: '10.0.0.2:8080',
+  bytesSent: 1,
+  bytesReceived: 2,
+  durationMs: line,
+  error: null,
+  envoy: null,
+  ...change,
+});
+
+const arbitraryRecord: fc.Arbitrary<LogRecord> = fc
+  .record({
+    line: fc.integer({ min: 1, max: 500 }),
+    input: fc.constantFrom('a.log', 'b.log'),
+    address: fc.constantFrom('10.0.0.1', '10.0.0.9', '8.8.8.8', '9.9.9.9', null),
+    error: fc.constantFrom(null, 'http status: 401 Unauthorized', 'io error: deadline has elapsed'),
+    second: fc.option(fc.integer({ min: 0, max: 59 }), { nil: null }),
+  })
+  .map(({ line, input, address, error, second }) =>
+    connection(line, {
+      at: { input, line },
+      error,
+      source: { ...UNKNOWN_PEER, address, port: line },
+      time: second === null ? null : `2026-01-02T03:04:${String(second).padStart(2, '0')}.000000Z`,
+    }),
+  );
+
+function observe(records: readonly LogRecord[]): Traffic {
+  const traffic = emptyTraffic();
+  for (const record of records) {
+    const tally = traffic.tallies.get(record.at.input) ?? emptyTally(record.at.input);
+    tally.lines++;
+    tally.records++;
+    traffic.tallies.set(record.at.input, tally);
+    fold(traffic, record);
+  }
+  return traffic;
+}
+
+/** Traffic as plain data, flows and tallies in the order of their keys. */
+function plain(traffic: Traffic): unknown {
+  const sorted = <T>(map: Map<string, T>): [string, T][] => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+  return { flows: sorted(traffic.flows), tallies: sorted(traffic.tallies), overflow: traffic.overflow };
+}
+
+describe('traffic is a commutative monoid', () => {
+  it('the order of records changes nothing', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(arbitraryRecord, { selector: (record) => `${record.at.input}:${record.at.line}` }),
+        fc.func(fc.integer()),
+        (records, by) => {
+          const shuffled = [...records].sort((a, b) => by(a.at.line, a.at.input) - by(b.at.line, b.at.input));
+          expect(plain(observe(shuffled))).toEqual(plain(observe(records)));
+        },
+      ),
+    );
+  });
+
+  it('merge of parts equals the whole, in any order, and nothing is the neutral element', () => {
+    const unique = fc.uniqueArray(arbitraryRecord, { selector: (record) => `${record.at.input}:${record.at.line}` });
+    fc.assert(
+      fc.property(unique, fc.nat(100), (records, cut) => {
+        const [a, b] = [observe(records.slice(0, cut)), observe(records.slice(cut))];
+        const whole = plain(observe(records));
+        expect(plain(merge(a, b))).toEqual(whole);
+        expect(plain(merge(b, a))).toEqual(whole);
+        expect(plain(merge(emptyTraffic(), merge(a, b)))).toEqual(whole);
+      }),
+    );
+  });
+
+  it('a log twice doubles the counts and changes nothing else', () => {
+    fc.assert(
+      fc.property(fc.array(arbitraryRecord), (records) => {
+        const once = observe(records);
+        const twice = merge(once, once);
+        expect([...twice.flows.keys()]).toEqual([...once.flows.keys()]);
+        for (const [key, flow] of once.flows) expect(twice.flows.get(key)?.count).toBe(flow.count * 2);
+      }),
+    );
+  });
+
+  it('more flows than the bound are counted as overflow, failures last, and totals stay exact', () => {
+    const traffic = emptyTraffic();
+    const flows = MAX_FLOWS + 5000;
+    for (let index = 0; index < flows; index++) {
+      const failed = index % 100 === 0;
+      fold(traffic, connection(index, { hboneAddress: `10.0.0.2:${index}`, error: failed ? 'odd' : null }));
+    }
+    const kept = [...traffic.flows.values()];
+    expect(kept.length).toBeLessThanOrEqual(MAX_FLOWS);
+    expect(kept.reduce((sum, flow) => sum + flow.count, 0) + traffic.overflow.records).toBe(flows);
+    expect(traffic.overflow.failures).toBe(0);
+  });
+});
+
+describe('flow keys', () => {
+  it('hold no source port, time, size or duration', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 9999 }), fc.integer({ min: 1, max: 9999 }), (a, b) => {
+        expect(flowKey(connection(a))).toBe(flowKey(connection(b)));
+      }),
+    );
+  });
+
+  it.each([
+    ['certificate expired: verification time 1789000000 (UNIX)', 'certificate expired: verification time # (UNIX)'],
+    ['no healthy upstream: 10.96.0.7:80', 'no healthy upstream: 10.96.0.7:80'],
+    ['explicitly denied by: shop/deny-2', 'explicitly denied by: shop/deny-2'],
+    ['peer 10.0.0.1:54321 gone after 300ms', 'peer 10.0.0.1:# gone after #'],
+    ['http status: 401 Unauthorized', 'http status: 401 Unauthorized'],
+  ])('mask %s', (text, masked) => {
+    expect(maskVolatile(text)).toBe(masked);
+  });
+
+  it.each([
+    ['/api/items/42?page=2', '/api/items/*'],
+    ['/v1/users/5f3c2b1a-9d8e-4f70-8a6b-5c4d3e2f1a0b/cart', '/v1/users/*/cart'],
+    ['/static/app.js#top', '/static/app.js'],
+    ['/v1/models/mnist:predict', '/v1/models/mnist:predict'],
+  ])('the shape of %s is %s', (path, shape) => {
+    expect(pathShape(path)).toBe(shape);
+  });
+
+  it('tells public addresses from private ones', () => {
+    expect(['8.8.8.8', '172.32.0.1', '2a00:1450::1'].every(isPublicAddress)).toBe(true);
+    expect(
+      ['10.1.2.3', '172.16.9.9', '192.168.0.1', '100.64.1.1', 'fd00::1', 'fe80::1', '127.0.0.1'].some(isPublicAddress),
+    ).toBe(false);
+  });
+});
+
+describe('joining both ends', () => {
+  const denied = (line: number): ConnectionRecord =>
+    connection(line, { error: 'connection closed due to policy rejection: allow policies exist, but none allowed' });
+  const refused = (line: number): ConnectionRecord =>
+    connection(line, { reporter: 'source', error: 'http status: 401 Unauthorized' });
+
+  function incidentsOf(records: readonly LogRecord[]): { error: string | null; count: number; others: number }[] {
+    return joinEnds([...observe(records).flows.values()]).map(({ flow, others, count }) => ({
+      error: flow.record.kind === 'connection' ? flow.record.error : null,
+      count,
+      others: others.length,
+    }));
+  }
+
+  it('a 401 at the source and the rejection at the destination are one incident', () => {
+    expect(incidentsOf([refused(1), denied(2), refused(3), denied(4)])).toEqual([
+      { error: denied(2).error, count: 2, others: 1 },
+    ]);
+  });
+
+  it('what the source saw beyond what the destination saw stays an incident of its own', () => {
+    const incidents = incidentsOf([refused(1), refused(2), refused(3), denied(4)]);
+    expect(incidents).toContainEqual({ error: denied(4).error, count: 1, others: 1 });
+    expect(incidents).toContainEqual({ error: refused(1).error, count: 2, others: 0 });
+  });
+
+  it('ends of different callers are not joined', () => {
+    const stranger = connection(9, {
+      reporter: 'source',
+      error: 'http status: 401 Unauthorized',
+      source: { ...UNKNOWN_PEER, address: '10.0.0.77', port: 1 },
+    });
+    expect(incidentsOf([stranger, denied(2)])).toHaveLength(2);
+  });
+
+  it('no failure is lost or counted twice: the larger end decides', () => {
+    fc.assert(
+      fc.property(fc.nat(20), fc.nat(20), (sources, destinations) => {
+        const records = [
+          ...Array.from({ length: sources }, (_, index) => refused(index + 1)),
+          ...Array.from({ length: destinations }, (_, index) => denied(index + 100)),
+        ];
+        const total = incidentsOf(records).reduce((sum, incident) => sum + incident.count, 0);
+        expect(total).toBe(Math.max(sources, destinations));
+      }),
+    );
+  });
+});
