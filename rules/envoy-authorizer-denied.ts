@@ -2,6 +2,7 @@ import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { envoyFailure } from '../src/text/envoy-failure.ts';
 import { enforcerOf, requestName } from '../src/text/envoy-record.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 /** The ext_authz service said no. */
 export const rule: Rule = {
@@ -45,7 +46,7 @@ export const rule: Rule = {
       unchecked: ['Why: only the log of the authorizer says it.'],
     };
   },
-  propose() {
+  propose(_finding, mesh) {
     return [
       step(
         'investigate',
@@ -53,7 +54,7 @@ export const rule: Rule = {
         {
           confirm: [
             'kubectl get authorizationpolicies -A -o jsonpath=\'{range .items[?(@.spec.action=="CUSTOM")]}{.metadata.namespace}/{.metadata.name} {.spec.provider.name}{"\\n"}{end}\'',
-            'kubectl -n istio-system get configmap istio -o yaml',
+            inRoot(mesh, 'get configmap istio -o yaml'),
             'kubectl -n AUTHORIZER_NAMESPACE logs deploy/AUTHORIZER --since=10m',
           ],
         },

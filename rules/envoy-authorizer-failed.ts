@@ -2,6 +2,7 @@ import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { envoyFailure } from '../src/text/envoy-failure.ts';
 import { enforcerOf, requestName } from '../src/text/envoy-record.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 /** The ext_authz service was unreachable, too slow or answered with an error. */
 export const rule: Rule = {
@@ -46,14 +47,14 @@ export const rule: Rule = {
       intended: 'no',
     };
   },
-  propose() {
+  propose(_finding, mesh) {
     return [
       step(
         'configuration',
         'Bring the external authorizer back: check its pods, the service, port and timeout of its provider, and the network to it.',
         {
           confirm: [
-            'kubectl -n istio-system get configmap istio -o yaml',
+            inRoot(mesh, 'get configmap istio -o yaml'),
             'kubectl -n AUTHORIZER_NAMESPACE get pods,endpointslices',
             'istioctl proxy-config cluster POD.NAMESPACE --fqdn AUTHORIZER_HOST',
             'kubectl -n AUTHORIZER_NAMESPACE get networkpolicies -o yaml',

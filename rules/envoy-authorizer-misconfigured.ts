@@ -2,6 +2,7 @@ import type { Rule } from '../src/model/finding.ts';
 import { showPolicy, step } from '../src/remedy/edits/index.ts';
 import { envoyFailure } from '../src/text/envoy-failure.ts';
 import { enforcerOf, requestName } from '../src/text/envoy-record.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 import { parseRbacId } from '../src/text/rbac-id.ts';
 
 /** A CUSTOM policy whose provider is unknown or unusable denies all it matches. */
@@ -47,14 +48,14 @@ export const rule: Rule = {
       subject: [id],
     };
   },
-  propose(finding) {
+  propose(finding, mesh) {
     return [
       step(
         'configuration',
         'Add the provider to meshConfig.extensionProviders, or correct the name of the provider in the policy.',
         {
           risk: 'From then on the external authorizer decides about these requests.',
-          confirm: [...finding.policies.map(showPolicy), 'kubectl -n istio-system get configmap istio -o yaml'],
+          confirm: [...finding.policies.map(showPolicy), inRoot(mesh, 'get configmap istio -o yaml')],
         },
       ),
     ];

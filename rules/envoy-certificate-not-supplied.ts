@@ -2,7 +2,7 @@ import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { envoyFailure } from '../src/text/envoy-failure.ts';
 import { calledName } from '../src/text/envoy-record.ts';
-import { wordOr } from '../src/text/kubectl.ts';
+import { inRoot, wordOr } from '../src/text/kubectl.ts';
 import { proxyLogs } from '../src/text/proxy-commands.ts';
 
 /** SDS has not delivered the certificate that the connection needs. */
@@ -36,7 +36,7 @@ export const rule: Rule = {
       intended: 'no',
     };
   },
-  propose({ source }) {
+  propose({ source }, mesh) {
     return [
       step(
         'investigate',
@@ -45,7 +45,7 @@ export const rule: Rule = {
           confirm: [
             `istioctl proxy-config secret ${wordOr(source.workload, 'POD')}.${wordOr(source.namespace, 'NAMESPACE')}`,
             proxyLogs(source),
-            'kubectl -n istio-system get pods -l app=istiod',
+            inRoot(mesh, 'get pods -l app=istiod'),
           ],
         },
       ),

@@ -1,7 +1,7 @@
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { requestName } from '../src/text/envoy-record.ts';
+import { envoyFacts, requestName } from '../src/text/envoy-record.ts';
 
 /** A route matched, but its cluster does not exist. */
 export const rule: Rule = {
@@ -29,15 +29,16 @@ export const rule: Rule = {
       'istio 86c9f01f pkg/config/analysis/msg/messages.yaml IST0173',
     ],
   },
-  on: ['envoy/request'],
+  on: ['envoy/request', 'envoy/connection'],
   match({ record }) {
-    if (record.kind !== 'request' || envoyFailure(record)?.kind !== 'cluster') return null;
-    const route = record.envoy.route === null ? 'a route' : `the route ${record.envoy.route}`;
+    if (envoyFailure(record)?.kind !== 'cluster') return null;
+    const name = envoyFacts(record)?.route ?? null;
+    const route = name === null ? 'a route' : `the route ${name}`;
     return {
       certainty: 'certain',
       cause: `${requestName(record)} matched ${route}, whose destination this proxy does not know: a subset that no DestinationRule defines, or a Service that is missing or not visible here.`,
       intended: 'no',
-      subject: [record.envoy.route ?? ''],
+      subject: [name ?? ''],
     };
   },
   propose() {

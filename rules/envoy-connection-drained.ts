@@ -2,6 +2,7 @@ import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { envoyFailure } from '../src/text/envoy-failure.ts';
 import { requestName } from '../src/text/envoy-record.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 /** downstream_local_disconnect: listener update, drain, shutdown. */
 export const rule: Rule = {
@@ -35,10 +36,10 @@ export const rule: Rule = {
       subject: [reason],
     };
   },
-  propose() {
+  propose(_finding, mesh) {
     return [
       step('investigate', 'Find what made istiod change the listener at that moment.', {
-        confirm: ['kubectl -n istio-system logs deploy/istiod --since=1h'],
+        confirm: [inRoot(mesh, 'logs deploy/istiod --since=1h')],
       }),
     ];
   },

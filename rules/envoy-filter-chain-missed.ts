@@ -39,7 +39,7 @@ export const rule: Rule = {
       'istio 86c9f01f pilot/pkg/networking/core/filterchain_options.go',
     ],
   },
-  on: ['envoy/connection'],
+  on: ['envoy/request', 'envoy/connection'],
   match(flow, mesh) {
     if (envoyFailure(flow.record)?.kind !== 'filter-chain') return null;
     const place = placeOf(flow.record, mesh);

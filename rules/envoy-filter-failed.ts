@@ -26,7 +26,7 @@ export const rule: Rule = {
       'envoy 1.37 source/common/http/filter_chain_helper.cc',
     ],
   },
-  on: ['envoy/request'],
+  on: ['envoy/request', 'envoy/connection'],
   match({ record }) {
     const failure = envoyFailure(record);
     if (failure?.kind !== 'filter-failed') return null;

@@ -2,7 +2,7 @@ import type { Rule } from '../src/model/finding.ts';
 import { openHbonePort, step } from '../src/remedy/edits/index.ts';
 import { envoyFailure } from '../src/text/envoy-failure.ts';
 import { dialledAddress } from '../src/text/envoy-record.ts';
-import { WORKLOADS, wordOr } from '../src/text/kubectl.ts';
+import { inRoot, WORKLOADS, wordOr } from '../src/text/kubectl.ts';
 
 /** A connection to port 15008 that was refused or not answered. */
 export const rule: Rule = {
@@ -50,7 +50,7 @@ export const rule: Rule = {
         'Check that ztunnel runs on the node of the destination and that TCP 15008 is admitted where the caller is.',
         {
           confirm: [
-            'kubectl -n istio-system get pods -l app=ztunnel -o wide',
+            inRoot(mesh, 'get pods -l app=ztunnel -o wide'),
             WORKLOADS,
             `kubectl -n ${wordOr(finding.destination.namespace, 'DESTINATION_NAMESPACE')} get networkpolicies -o yaml`,
           ],

@@ -1,55 +1,54 @@
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
-/** istiod (or the proxy in remote mode) could not fetch a JWKS. */
+/** A proxy that fetches the JWKS itself (remote mode) could not. */
 export const rule: Rule = {
   meta: {
     id: 'envoy-jwks-fetch-failed',
     category: 'authentication',
     level: 'error',
-    title: 'The keys for checking tokens could not be fetched',
+    title: 'The proxy could not fetch the keys for checking tokens',
     page: {
       meaning:
-        'istiod fetches the keys of a jwksUri for all proxies and could not. It pushes a substitute that fits no token, so that every token of this issuer is refused with 401 until a fetch works.',
-      printedBy: 'istiod; in remote JWKS mode the proxy.',
+        'With PILOT_JWT_ENABLE_REMOTE_JWKS the proxy fetches the keys of a jwksUri itself, and it could not. Until it can, every token of this issuer is refused with 401 "Jwks remote fetch is failed". In the default mode istiod fetches the keys and has a line of its own.',
+      printedBy: 'The proxy that verifies, with logger jwt.',
       confirm: [
-        'kubectl -n istio-system logs deploy/istiod | grep -i jwks',
         'kubectl get requestauthentications -A -o yaml',
-        'kubectl -n istio-system exec deploy/istiod -- curl -sv JWKS_URI',
+        'istioctl proxy-config cluster POD.NAMESPACE',
+        'kubectl get serviceentries -A',
       ],
       change:
-        'Let istiod reach jwksUri: DNS, egress, certificates. If the issuer runs inside the mesh under STRICT, istiod, which has no sidecar, cannot call it in plaintext: give that one port of the issuer an exception, or put the keys into jwks.',
+        'Give the proxy a way to jwksUri: a ServiceEntry for the host, DNS, and network policies that let it out.',
       never: 'Do not delete the RequestAuthentication: then any token passes.',
     },
-    cites: ['istio 86c9f01f pilot/pkg/model/jwks_resolver.go', 'istio/istio#53260'],
+    cites: [
+      'envoy 1.37 source/extensions/filters/http/common/jwks_fetcher.cc',
+      'istio 86c9f01f pilot/pkg/security/authn/policy_applier.go',
+    ],
   },
-  on: ['istiod/diagnostic', 'istio-agent/diagnostic', 'envoy/diagnostic'],
+  on: ['envoy/diagnostic'],
   match({ record }) {
-    if (record.kind !== 'diagnostic' || !FETCH.test(record.message)) return null;
-    const uri = /https?:\/\/[^\s"',]+/.exec(record.message)?.[0] ?? null;
-    const fetched = uri === null ? 'the keys of an issuer' : `the keys at ${uri}`;
+    if (record.kind !== 'diagnostic' || record.severity === 'debug') return null;
+    const [, uri, reason] = FETCH.exec(record.message) ?? [];
+    if (uri === undefined) return null;
     return {
       certainty: 'certain',
-      cause: `${record.proxy === 'istiod' ? 'istiod' : 'The proxy'} could not fetch ${fetched}. Until it can, every token of that issuer is refused with 401.`,
+      cause: `The proxy could not fetch the keys at ${uri} (${reason}). Until it can, every token of that issuer is refused with 401.`,
       intended: 'no',
-      subject: uri === null ? [] : [uri],
+      subject: [uri],
     };
   },
   propose() {
     return [
       step(
         'configuration',
-        'Give istiod a way to jwksUri; for an issuer inside a STRICT mesh an exception for that one port, or the keys inline.',
+        'Give the proxy a way to jwksUri: a ServiceEntry for the host, DNS, and network policies that let it out.',
         {
-          confirm: [
-            'kubectl -n istio-system logs deploy/istiod | grep -i jwks',
-            'kubectl get requestauthentications -A -o yaml',
-          ],
+          confirm: ['kubectl get requestauthentications -A -o yaml', 'kubectl get serviceentries -A'],
         },
       ),
     ];
   },
 };
 
-const FETCH =
-  /failed to fetch (?:public key|JWKS?|jwt)|JWKS key is not yet fetched|Jwks remote fetch is failed|jwks_?fetcher|jwksUri .*fail/i;
+const FETCH = /fetch pubkey \[uri = ([^\]]+)\]: (.+)/;

@@ -1,10 +1,11 @@
 import type { Finding, Rule } from '../src/model/finding.ts';
+import type { MeshView } from '../src/model/mesh.ts';
 import type { Draft } from '../src/model/remedy.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { envoyFailure } from '../src/text/envoy-failure.ts';
 import { enforcerOf, requestName } from '../src/text/envoy-record.ts';
 import { type JwtReason, jwtReason } from '../src/text/jwt-refusal.ts';
-import { wordOr } from '../src/text/kubectl.ts';
+import { inRoot, wordOr } from '../src/text/kubectl.ts';
 
 /** RequestAuthentication refused the token, with the reason in the details. */
 export const rule: Rule = {
@@ -54,9 +55,9 @@ export const rule: Rule = {
       subject: [failure.text],
     };
   },
-  propose(finding) {
+  propose(finding, mesh) {
     const message = finding.flows[0] === undefined ? '' : (envoyFailure(finding.flows[0].record)?.text ?? '');
-    return [repairToken(finding, message === '' ? null : jwtReason(message))];
+    return [repairToken(finding, mesh, message === '' ? null : jwtReason(message))];
   },
 };
 
@@ -90,7 +91,7 @@ const REPAIRS: Readonly<Record<JwtReason, string>> = {
   several: 'Let the caller send one token, in one place.',
 };
 
-function repairToken(finding: Finding, reason: JwtReason | null): Draft {
+function repairToken(finding: Finding, mesh: MeshView, reason: JwtReason | null): Draft {
   const namespace = wordOr(finding.destination.namespace, 'NAMESPACE');
   const aboutKeys = reason === 'signature' || reason === 'key' || reason === 'fetch';
   return step(
@@ -100,7 +101,7 @@ function repairToken(finding: Finding, reason: JwtReason | null): Draft {
       confirm: [
         `kubectl -n ${namespace} get requestauthentications -o yaml`,
         'kubectl get requestauthentications -A',
-        ...(aboutKeys ? ['kubectl -n istio-system logs deploy/istiod | grep -i jwks'] : []),
+        ...(aboutKeys ? [inRoot(mesh, 'logs deploy/istiod | grep -i jwks')] : []),
       ],
     },
   );

@@ -24,7 +24,7 @@ export const rule: Rule = {
       'envoy 1.37 source/extensions/filters/http/ratelimit/ratelimit.cc',
     ],
   },
-  on: ['envoy/request'],
+  on: ['envoy/request', 'envoy/connection'],
   match({ record }) {
     const failure = envoyFailure(record);
     if (failure?.kind !== 'rate-limited') return null;

@@ -2,6 +2,7 @@ import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { envoyFailure } from '../src/text/envoy-failure.ts';
 import { calledName, requestName } from '../src/text/envoy-record.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 /** An error that nothing on the line explains, so that none passes silently. */
 export const rule: Rule = {
@@ -32,10 +33,10 @@ export const rule: Rule = {
       subject: [failure.text],
     };
   },
-  propose() {
+  propose(_finding, mesh) {
     return [
       step('investigate', 'Let the log print flags and details, then read it again.', {
-        confirm: ['kubectl -n istio-system get configmap istio -o yaml'],
+        confirm: [inRoot(mesh, 'get configmap istio -o yaml')],
       }),
     ];
   },

@@ -31,7 +31,7 @@ export const rule: Rule = {
       'istio/istio.io#16586',
     ],
   },
-  on: ['envoy/connection'],
+  on: ['envoy/request', 'envoy/connection'],
   match(flow) {
     const failure = envoyFailure(flow.record);
     if (failure?.kind !== 'tunnel-denied') return null;

@@ -26,7 +26,7 @@ export const rule: Rule = {
     },
     cites: ['envoy 1.39 source/common/tcp_proxy/tcp_proxy.cc', 'istio/ztunnel 62d82653 src/proxy/inbound.rs'],
   },
-  on: ['envoy/connection'],
+  on: ['envoy/request', 'envoy/connection'],
   match({ record }) {
     const failure = envoyFailure(record);
     if (failure?.kind !== 'tunnel-failed') return null;

@@ -25,11 +25,12 @@ export const rule: Rule = {
     },
     cites: ['istio 86c9f01f pilot/pkg/networking/core/waypoint.go'],
   },
-  on: ['envoy/request'],
+  on: ['envoy/request', 'envoy/connection'],
   match({ record }) {
     const failure = envoyFailure(record);
-    if (record.kind !== 'request' || failure?.kind !== 'tunnel-target') return null;
-    const target = record.authority ?? 'the address that was called';
+    if (failure?.kind !== 'tunnel-target') return null;
+    const authority = record.kind === 'request' ? record.authority : null;
+    const target = authority ?? 'the address that was called';
     return {
       certainty: failure.certainty,
       cause: `A tunnel for ${target} reached this waypoint, and it has no Service or pod with that address and port.`,

@@ -1,5 +1,6 @@
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 /** The certificate request of istio-agent failed, or istiod refused to sign. */
 export const rule: Rule = {
@@ -38,12 +39,12 @@ export const rule: Rule = {
       subject: [why],
     };
   },
-  propose() {
+  propose(_finding, mesh) {
     return [
       step('investigate', 'See whether istiod is reachable from the pod and why it does not sign.', {
         confirm: [
-          'kubectl -n istio-system get pods,endpointslices -l app=istiod',
-          'kubectl -n istio-system logs deploy/istiod | grep -i csr',
+          inRoot(mesh, 'get pods,endpointslices -l app=istiod'),
+          inRoot(mesh, 'logs deploy/istiod | grep -i csr'),
         ],
       }),
     ];

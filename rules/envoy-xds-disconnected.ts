@@ -1,5 +1,6 @@
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 /** The xDS stream could not be opened again. */
 export const rule: Rule = {
@@ -38,11 +39,11 @@ export const rule: Rule = {
       subject: [why],
     };
   },
-  propose() {
+  propose(_finding, mesh) {
     return [
       step('investigate', 'See whether istiod runs and whether the pod reaches it on TCP 15012.', {
         confirm: [
-          'kubectl -n istio-system get pods,endpointslices -l app=istiod',
+          inRoot(mesh, 'get pods,endpointslices -l app=istiod'),
           'istioctl proxy-status',
           'kubectl get networkpolicies -A',
         ],

@@ -5,27 +5,42 @@ import { knativeFailure } from '../src/text/knative-failure.ts';
 /** Activator or autoscaler got a reset or 502/503 from a proxy. */
 export const rule: Rule = {
   meta: {
-    id: "knative-plaintext-refused",
-    category: "mutual-tls",
-    level: "error",
+    id: 'knative-plaintext-refused',
+    category: 'mutual-tls',
+    level: 'error',
     title: "Knative's own call met a sidecar that takes mutual TLS only",
     page: {
-      meaning: "Knative's activator or autoscaler calls revisions, and a proxy on the way answered 502 or 503 or closed the connection. That is what plaintext into a STRICT workload looks like: the Knative pods have no sidecar, or the mesh does not use mutual TLS on the client side.",
-      printedBy: "The activator or the autoscaler in knative-serving. The sidecar of the revision prints NR filter_chain_not_found.",
-      confirm: ["kubectl -n knative-serving get pods", "kubectl get namespace knative-serving --show-labels", "kubectl get peerauthentications,destinationrules -A"],
-      change: "Give the pods of knative-serving a sidecar (label the namespace, restart activator and autoscaler). With enableAutoMtls false also add a DestinationRule with tls mode ISTIO_MUTUAL for the hosts of the namespace.",
-      never: "Do not set the namespace of the revision to PERMISSIVE: without identity its policies would deny next. Do not use the host *.local in the DestinationRule where the namespace is enough.",
+      meaning:
+        "Knative's activator or autoscaler calls revisions, and a proxy on the way answered 502 or 503 or closed the connection. That is what plaintext into a STRICT workload looks like: the Knative pods have no sidecar, or the mesh does not use mutual TLS on the client side.",
+      printedBy:
+        'The activator or the autoscaler in knative-serving. The sidecar of the revision prints NR filter_chain_not_found.',
+      confirm: [
+        'kubectl -n knative-serving get pods',
+        'kubectl get namespace knative-serving --show-labels',
+        'kubectl get peerauthentications,destinationrules -A',
+      ],
+      change:
+        'Give the pods of knative-serving a sidecar (label the namespace, restart activator and autoscaler). With enableAutoMtls false also add a DestinationRule with tls mode ISTIO_MUTUAL for the hosts of the namespace.',
+      never:
+        'Do not set the namespace of the revision to PERMISSIVE: without identity its policies would deny next. Do not use the host *.local in the DestinationRule where the namespace is enough.',
     },
-    cites: ["knative/serving pkg/activator/net/revision_backends.go", "knative/networking pkg/http/error.go", "knative/serving#11877"],
+    cites: [
+      'knative/serving pkg/activator/net/revision_backends.go',
+      'knative/networking pkg/http/error.go',
+      'knative/serving#11877',
+    ],
   },
-  on: ["knative/diagnostic"],
+  on: ['knative/diagnostic'],
   match({ record }) {
     if (record.kind !== 'diagnostic' || knativeFailure(record) !== 'plaintext') return null;
     return {
       certainty: 'likely',
-      cause: "A proxy refused or closed Knative's own call: most likely it was plaintext, and the revision takes mutual TLS only (STRICT).",
+      cause:
+        "A proxy refused or closed Knative's own call: most likely it was plaintext, and the revision takes mutual TLS only (STRICT).",
       intended: 'no',
-      unchecked: ['Whether the pods of knative-serving have sidecars, and whether the revision is simply down: its proxy says so in its log.'],
+      unchecked: [
+        'Whether the pods of knative-serving have sidecars, and whether the revision is simply down: its proxy says so in its log.',
+      ],
       subject: [record.scope],
     };
   },
@@ -34,7 +49,10 @@ export const rule: Rule = {
       step('enrol', 'Give the pods of knative-serving a sidecar.', {
         risk: 'activator, autoscaler and controller are restarted.',
         confirm: ['kubectl -n knative-serving get pods', 'kubectl get namespace knative-serving --show-labels'],
-        apply: ['kubectl label namespace knative-serving istio-injection=enabled', 'kubectl -n knative-serving rollout restart deployment activator autoscaler'],
+        apply: [
+          'kubectl label namespace knative-serving istio-injection=enabled',
+          'kubectl -n knative-serving rollout restart deployment activator autoscaler',
+        ],
         verify: ['kubectl -n knative-serving get pods'],
         rollback: ['kubectl label namespace knative-serving istio-injection-'],
       }),

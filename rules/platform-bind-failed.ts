@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { listPods } from '../src/text/kubectl.ts';
+import { inRoot, listPods } from '../src/text/kubectl.ts';
 
 const MESSAGE = /failed to bind to address (\S+): (.*)$/;
 
@@ -40,13 +40,13 @@ export const rule: Rule = {
       subject: [address, where],
     } satisfies Match;
   },
-  propose() {
+  propose(_finding, mesh) {
     return [
       step(
         'configuration',
         'Free the port in the pod, or set IPV6_ENABLED=false at ztunnel where nodes have no IPv6.',
         {
-          confirm: [listPods(null), 'kubectl -n istio-system get daemonset ztunnel -o yaml'],
+          confirm: [listPods(null), inRoot(mesh, 'get daemonset ztunnel -o yaml')],
         },
       ),
     ];

@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { wordOr } from '../src/text/kubectl.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 const FETCH = /^certificate (?:fetch|renewal) failed \((.*?)\)[;, ]/;
 const PREFETCH = /^unable to prefetch cert for "?([^",]+)/;
@@ -42,7 +42,6 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(_finding, mesh) {
-    const root = wordOr(mesh.rootNamespace, 'istio-system');
     return [
       step(
         'investigate',
@@ -50,8 +49,8 @@ export const rule: Rule = {
         {
           confirm: [
             'istioctl ztunnel-config certificates',
-            `kubectl -n ${root} logs deploy/istiod --tail=500`,
-            `kubectl -n ${root} get pods -l app=istiod -o wide`,
+            inRoot(mesh, 'logs deploy/istiod --tail=500'),
+            inRoot(mesh, 'get pods -l app=istiod -o wide'),
           ],
         },
       ),

@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { wordOr } from '../src/text/kubectl.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 const MESSAGE = /^(?:failed to connect to (?:the Istio CNI node agent over|server) |node agent announcement failed)/;
 
@@ -36,12 +36,11 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(_finding, mesh) {
-    const root = wordOr(mesh.rootNamespace, 'istio-system');
     return [
       step('investigate', 'See whether istio-cni runs on that node and has ambient mode enabled.', {
         confirm: [
-          `kubectl -n ${root} get pods -l k8s-app=istio-cni-node -o wide`,
-          `kubectl -n ${root} logs -l k8s-app=istio-cni-node --tail=200 --prefix`,
+          inRoot(mesh, 'get pods -l k8s-app=istio-cni-node -o wide'),
+          inRoot(mesh, 'logs -l k8s-app=istio-cni-node --tail=200 --prefix'),
         ],
       }),
     ];

@@ -1,5 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 const MESSAGE = /^(?:drain duration expired with pending connections|inbound serve drain err: )/;
 
@@ -33,13 +34,10 @@ export const rule: Rule = {
       subject: [pod],
     } satisfies Match;
   },
-  propose() {
+  propose(_finding, mesh) {
     return [
       step('none', 'Nothing to repair, if a rollout or the deletion of the pod at that time is the reason.', {
-        confirm: [
-          'kubectl -n istio-system rollout history daemonset/ztunnel',
-          'kubectl get events -A --sort-by=.lastTimestamp',
-        ],
+        confirm: [inRoot(mesh, 'rollout history daemonset/ztunnel'), 'kubectl get events -A --sort-by=.lastTimestamp'],
       }),
     ];
   },

@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { wordOr } from '../src/text/kubectl.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 const MESSAGE =
   /failed to (?:fetch|refresh) (?:jwt )?public key from|jwks key is not yet fetched|failed to fetch jwks|fake jwks/i;
@@ -40,16 +40,15 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(_finding, mesh) {
-    const root = wordOr(mesh.rootNamespace, 'istio-system');
     return [
       step(
         'configuration',
         'Make the jwksUri reachable for istiod, or put the keys inline into the RequestAuthentication.',
         {
           confirm: [
-            `kubectl -n ${root} logs deploy/istiod --tail=500`,
+            inRoot(mesh, 'logs deploy/istiod --tail=500'),
             'kubectl get requestauthentications -A -o yaml',
-            `kubectl -n ${root} get networkpolicies -o yaml`,
+            inRoot(mesh, 'get networkpolicies -o yaml'),
           ],
         },
       ),

@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { wordOr } from '../src/text/kubectl.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 /** ztunnel refused configuration that istiod sent. */
 export const rule: Rule = {
@@ -44,7 +44,7 @@ export const rule: Rule = {
         {
           confirm: [
             'istioctl version',
-            `kubectl -n ${wordOr(mesh.rootNamespace, 'istio-system')} get pods -l app=ztunnel -o wide`,
+            inRoot(mesh, 'get pods -l app=ztunnel -o wide'),
             'kubectl get authorizationpolicies -A',
           ],
         },

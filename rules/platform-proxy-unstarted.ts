@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { ztunnelLogs } from '../src/text/kubectl.ts';
+import { inRoot, ztunnelLogs } from '../src/text/kubectl.ts';
 
 const MESSAGE =
   /^(?:failed to start proxy|retrying workload failed|error creating proxy|failed to read SO_ORIGINAL_DST)/;
@@ -43,10 +43,7 @@ export const rule: Rule = {
   propose(_finding, mesh) {
     return [
       step('investigate', 'Read what ztunnel and istio-cni of that node say about the pod; then restart the pod.', {
-        confirm: [
-          ztunnelLogs(mesh, 'inpod'),
-          'kubectl -n istio-system logs -l k8s-app=istio-cni-node --tail=200 --prefix',
-        ],
+        confirm: [ztunnelLogs(mesh, 'inpod'), inRoot(mesh, 'logs -l k8s-app=istio-cni-node --tail=200 --prefix')],
       }),
     ];
   },

@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
+import { inRoot, ztunnelLogs } from '../src/text/kubectl.ts';
 
 const PING = /^(?:HBONE ping (?:timeout|error)|ping error)/;
 const HANDSHAKE = /^Error in HBONE connection handshake: /;
@@ -59,7 +59,6 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(finding, mesh) {
-    const root = wordOr(mesh.rootNamespace, 'istio-system');
     if (finding.category === 'identity') {
       return [
         step('investigate', 'Read at the destination ztunnel why it refuses the certificate.', {
@@ -69,7 +68,7 @@ export const rule: Rule = {
     }
     return [
       step('investigate', 'See whether a node, link or ztunnel went away at that time.', {
-        confirm: ['kubectl get nodes -o wide', `kubectl -n ${root} get pods -l app=ztunnel -o wide`],
+        confirm: ['kubectl get nodes -o wide', inRoot(mesh, 'get pods -l app=ztunnel -o wide')],
       }),
     ];
   },

@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { WORKLOADS, wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
+import { inRoot, WORKLOADS, ztunnelLogs } from '../src/text/kubectl.ts';
 
 const MESSAGE = /^timed out waiting for workload(?: '([^']*)')? from xds/;
 
@@ -47,7 +47,6 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(_finding, mesh) {
-    const root = wordOr(mesh.rootNamespace, 'istio-system');
     return [
       step(
         'investigate',
@@ -56,8 +55,8 @@ export const rule: Rule = {
           confirm: [
             WORKLOADS,
             ztunnelLogs(mesh, 'XDS client'),
-            `kubectl -n ${root} top pods -l app=istiod`,
-            `kubectl -n ${root} logs deploy/istiod --tail=200`,
+            inRoot(mesh, 'top pods -l app=istiod'),
+            inRoot(mesh, 'logs deploy/istiod --tail=200'),
           ],
         },
       ),

@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { wordOr } from '../src/text/kubectl.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 const CONNECTION = /^XDS client connection error: (.*)$/;
 const STREAM = /^XDS client error: (.*)$/;
@@ -49,13 +49,12 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(_finding, mesh) {
-    const root = wordOr(mesh.rootNamespace, 'istio-system');
     return [
       step('investigate', 'See whether istiod runs, has endpoints, and can be reached from the node on TCP 15012.', {
         confirm: [
-          `kubectl -n ${root} get pods -l app=istiod -o wide`,
-          `kubectl -n ${root} get endpointslices -l kubernetes.io/service-name=istiod`,
-          `kubectl -n ${root} get networkpolicies -o yaml`,
+          inRoot(mesh, 'get pods -l app=istiod -o wide'),
+          inRoot(mesh, 'get endpointslices -l kubernetes.io/service-name=istiod'),
+          inRoot(mesh, 'get networkpolicies -o yaml'),
           'istioctl proxy-status',
         ],
       }),

@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { wordOr } from '../src/text/kubectl.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 
 const MESSAGE = /no ztunnel connection/;
 
@@ -37,13 +37,12 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(_finding, mesh) {
-    const root = wordOr(mesh.rootNamespace, 'istio-system');
     return [
       step('investigate', 'See why no ztunnel runs or is ready on that node, and repair that.', {
         confirm: [
-          `kubectl -n ${root} get daemonset ztunnel`,
-          `kubectl -n ${root} get pods -l app=ztunnel -o wide`,
-          `kubectl -n ${root} logs -l k8s-app=istio-cni-node --tail=200 --prefix`,
+          inRoot(mesh, 'get daemonset ztunnel'),
+          inRoot(mesh, 'get pods -l app=ztunnel -o wide'),
+          inRoot(mesh, 'logs -l k8s-app=istio-cni-node --tail=200 --prefix'),
         ],
       }),
     ];

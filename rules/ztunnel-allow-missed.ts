@@ -7,7 +7,7 @@ import { decideObserved } from '../src/policy/ambient/observed.ts';
 import { allowCaller, step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
 import { wordOr } from '../src/text/kubectl.ts';
-import { principalOf } from '../src/text/spiffe.ts';
+import { parseSpiffeId, principalOf } from '../src/text/spiffe.ts';
 import { waypointSign } from '../src/text/waypoint.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
@@ -41,20 +41,48 @@ export const rule: Rule = {
     if (ztunnelErrorOf(record)?.kind !== 'allow-missed' || record.kind !== 'connection') return null;
     const decision = decideObserved(record, mesh);
     const isMiss = decision?.outcome === 'deny' && decision.error?.endsWith('none allowed') === true;
+    const avoided = isMiss && onlyWaypoints(decision, mesh);
     return {
       certainty: 'certain',
-      cause: causeOf(record, mesh),
+      cause: avoided ? avoidsWaypoint(record) : causeOf(record, mesh),
+      level: avoided ? 'note' : 'error',
       enforcedBy: 'ztunnel',
       policies: isMiss ? decision.determining : [],
       nearMiss: isMiss ? decision.nearMiss : [],
-      intended: 'unknown',
+      intended: avoided ? 'likely' : 'unknown',
       unchecked: isMiss ? [] : [uncheckedBy(decision)],
     } satisfies Match;
   },
   propose(finding, mesh) {
-    return [...allowCaller(finding, mesh), findPolicies(finding)];
+    return finding.intended === 'likely'
+      ? [callTheService(finding), findPolicies(finding)]
+      : [...allowCaller(finding, mesh), findPolicies(finding)];
   },
 };
+
+/** Every caller that the policies name is a waypoint: whoever else comes was meant to come through it. */
+function onlyWaypoints({ nearMiss }: Decision, mesh: MeshView): boolean {
+  const isWaypoint = (principal: string): boolean =>
+    waypointSign(parseSpiffeId(`spiffe://${principal}`), mesh) !== null;
+  return (
+    nearMiss.length > 0 && nearMiss.every(({ field, wanted }) => field.endsWith('.principals') && isWaypoint(wanted))
+  );
+}
+
+function avoidsWaypoint(record: ConnectionRecord): string {
+  return `${sourceName(record)} called ${destinationName(record)} directly, and the ALLOW policies there admit its waypoint only.`;
+}
+
+function callTheService(finding: Finding): Draft {
+  const namespace = wordOr(finding.destination.namespace, 'DESTINATION_NAMESPACE');
+  return step(
+    'configuration',
+    'Let the caller use the Service, whose waypoint it then passes, instead of the address of a pod.',
+    {
+      confirm: ['istioctl ztunnel-config services', `kubectl -n ${namespace} get services --show-labels`],
+    },
+  );
+}
 
 function uncheckedBy(decision: Decision | null): string {
   if (decision === null)

@@ -1,6 +1,7 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** A certificate is on the revocation list. */
@@ -31,13 +32,13 @@ export const rule: Rule = {
       subject: [error.refused ?? ''],
     } satisfies Match;
   },
-  propose() {
+  propose(_finding, mesh) {
     return [
       step(
         'investigate',
         'Find out whether the revocation is meant; then issue a new certificate or correct the list.',
         {
-          confirm: ['istioctl ztunnel-config certificates -o json', 'kubectl -n istio-system get configmaps'],
+          confirm: ['istioctl ztunnel-config certificates -o json', inRoot(mesh, 'get configmaps')],
         },
       ),
     ];

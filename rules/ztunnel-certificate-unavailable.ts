@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
+import { inRoot, ztunnelLogs } from '../src/text/kubectl.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** ztunnel could not get a certificate for the pod. */
@@ -38,12 +38,11 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(_finding, mesh) {
-    const root = wordOr(mesh.rootNamespace, 'istio-system');
     return [
       step('investigate', 'Read why the CA refuses or cannot be reached, at ztunnel and at istiod, and repair that.', {
         confirm: [
           ztunnelLogs(mesh, 'certificate fetch failed'),
-          `kubectl -n ${root} logs deploy/istiod --tail=500`,
+          inRoot(mesh, 'logs deploy/istiod --tail=500'),
           'istioctl ztunnel-config certificates',
         ],
       }),

@@ -1,7 +1,7 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { wordOr } from '../src/text/kubectl.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** The two ends have different root certificates. */
@@ -39,7 +39,6 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(_finding, mesh) {
-    const root = wordOr(mesh.rootNamespace, 'istio-system');
     return [
       step(
         'investigate',
@@ -47,8 +46,8 @@ export const rule: Rule = {
         {
           confirm: [
             'istioctl ztunnel-config certificates -o json',
-            `kubectl -n ${root} get secret cacerts istio-ca-secret --ignore-not-found`,
-            `kubectl -n ${root} get pods -l 'app in (istiod,ztunnel)' -o wide`,
+            inRoot(mesh, 'get secret cacerts istio-ca-secret --ignore-not-found'),
+            inRoot(mesh, "get pods -l 'app in (istiod,ztunnel)' -o wide"),
           ],
         },
       ),

@@ -1,7 +1,7 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { wordOr } from '../src/text/kubectl.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** The proxy or the pod went away with the connection open. */
@@ -36,10 +36,7 @@ export const rule: Rule = {
   propose(_finding, mesh) {
     return [
       step('none', 'Nothing to repair, if a rollout or the deletion of a pod at that time is the reason.', {
-        confirm: [
-          `kubectl -n ${wordOr(mesh.rootNamespace, 'istio-system')} rollout history daemonset/ztunnel`,
-          'kubectl get events -A --sort-by=.lastTimestamp',
-        ],
+        confirm: [inRoot(mesh, 'rollout history daemonset/ztunnel'), 'kubectl get events -A --sort-by=.lastTimestamp'],
       }),
     ];
   },

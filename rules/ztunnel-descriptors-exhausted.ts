@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
+import { inRoot, ztunnelLogs } from '../src/text/kubectl.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** ztunnel has no file descriptor left. */
@@ -44,7 +44,7 @@ export const rule: Rule = {
           confirm: [
             ztunnelLogs(mesh, 'file descriptor limits'),
             'istioctl ztunnel-config connections --node NODE',
-            `kubectl -n ${wordOr(mesh.rootNamespace, 'istio-system')} get pods -l app=ztunnel -o wide`,
+            inRoot(mesh, 'get pods -l app=ztunnel -o wide'),
           ],
         },
       ),

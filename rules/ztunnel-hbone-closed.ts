@@ -1,7 +1,7 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
+import { inRoot, ztunnelLogs } from '../src/text/kubectl.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** The peer hung up in the handshake. */
@@ -46,7 +46,7 @@ export const rule: Rule = {
             ztunnelLogs(mesh, 'signing error'),
             ztunnelLogs(mesh, 'is unknown'),
             'istioctl ztunnel-config certificates',
-            `kubectl -n ${wordOr(mesh.rootNamespace, 'istio-system')} get pods -l app=ztunnel -o wide`,
+            inRoot(mesh, 'get pods -l app=ztunnel -o wide'),
           ],
         },
       ),

@@ -1,7 +1,7 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { listPods, WORKLOADS, wordOr } from '../src/text/kubectl.ts';
+import { inRoot, listPods, WORKLOADS, wordOr } from '../src/text/kubectl.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** A reset from port 15008: nothing listens for the tunnel. */
@@ -43,7 +43,7 @@ export const rule: Rule = {
         'See whether ztunnel runs on the node of the destination and has captured the pod; then look at NetworkPolicies.',
         {
           confirm: [
-            `kubectl -n ${wordOr(mesh.rootNamespace, 'istio-system')} get pods -l app=ztunnel -o wide`,
+            inRoot(mesh, 'get pods -l app=ztunnel -o wide'),
             listPods(finding.destination.namespace),
             `kubectl -n ${namespace} get pods -o custom-columns=NAME:.metadata.name,REDIRECTION:.metadata.annotations.ambient\\\\.istio\\\\.io/redirection`,
             WORKLOADS,

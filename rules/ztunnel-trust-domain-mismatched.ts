@@ -1,6 +1,7 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** The caller is of another trust domain. */
@@ -44,7 +45,7 @@ export const rule: Rule = {
       subject: [wanted, got],
     } satisfies Match;
   },
-  propose() {
+  propose(_finding, mesh) {
     return [
       step(
         'configuration',
@@ -52,7 +53,7 @@ export const rule: Rule = {
         {
           risk: 'A new trust domain changes every identity: all policies that name principals must follow.',
           confirm: [
-            'kubectl -n istio-system get configmap istio -o jsonpath={.data.mesh}',
+            inRoot(mesh, 'get configmap istio -o jsonpath={.data.mesh}'),
             'istioctl ztunnel-config certificates',
           ],
         },

@@ -1,7 +1,7 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
+import { inRoot, ztunnelLogs } from '../src/text/kubectl.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** The HTTP/2 layer of the tunnel failed. */
@@ -38,10 +38,7 @@ export const rule: Rule = {
   propose(_finding, mesh) {
     return [
       step('investigate', 'See whether the next hop restarted or was overloaded at that time.', {
-        confirm: [
-          `kubectl -n ${wordOr(mesh.rootNamespace, 'istio-system')} get pods -l app=ztunnel -o wide`,
-          ztunnelLogs(mesh, 'HBONE'),
-        ],
+        confirm: [inRoot(mesh, 'get pods -l app=ztunnel -o wide'), ztunnelLogs(mesh, 'HBONE')],
       }),
     ];
   },

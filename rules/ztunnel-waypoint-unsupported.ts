@@ -1,6 +1,7 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
+import { inRoot } from '../src/text/kubectl.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** ztunnel 1.22 cannot follow a waypoint that is given by host name. */
@@ -28,11 +29,11 @@ export const rule: Rule = {
       cause: `${sourceName(flow.record)} called a destination behind a waypoint that is named by host name, which this release of ztunnel does not support.`,
     } satisfies Match;
   },
-  propose() {
+  propose(_finding, mesh) {
     return [
       step('configuration', 'Upgrade ztunnel to the release of istiod.', {
         risk: 'Connections through the ztunnel of a node are cut when it restarts; drain node by node.',
-        confirm: ['istioctl version', 'kubectl -n istio-system get daemonset ztunnel -o wide'],
+        confirm: ['istioctl version', inRoot(mesh, 'get daemonset ztunnel -o wide')],
       }),
     ];
   },

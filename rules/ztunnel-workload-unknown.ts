@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { WORKLOADS, wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
+import { inRoot, WORKLOADS, ztunnelLogs } from '../src/text/kubectl.ts';
 import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** ztunnel has no data about the pod it serves. */
@@ -39,14 +39,13 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(_finding, mesh) {
-    const root = wordOr(mesh.rootNamespace, 'istio-system');
     return [
       step('investigate', 'See whether this ztunnel is connected to istiod and whether istiod knows the pod.', {
         confirm: [
           WORKLOADS,
           ztunnelLogs(mesh, 'XDS client'),
-          `kubectl -n ${root} get pods -l app=istiod -o wide`,
-          `kubectl -n ${root} logs deploy/istiod --tail=200`,
+          inRoot(mesh, 'get pods -l app=istiod -o wide'),
+          inRoot(mesh, 'logs deploy/istiod --tail=200'),
         ],
       }),
     ];

@@ -7,7 +7,7 @@ import { ztunnelParsers } from '../parsers/ztunnel/index.ts';
 import { ztunnelJson } from '../parsers/ztunnel/json.ts';
 import { ztunnelText } from '../parsers/ztunnel/text.ts';
 import { type Envelope, UNKNOWN_ORIGIN } from '../src/model/line.ts';
-import type { ConnectionRecord, LogRecord, Parsed, Parser, Skimmed } from '../src/model/record.ts';
+import type { ConnectionRecord, LogRecord, Parsed, Parser } from '../src/model/record.ts';
 import { hasShared, needsShared, shared } from './shared.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/parsers/', import.meta.url));
@@ -186,24 +186,6 @@ function withoutForm(record: ReturnType<typeof ztunnelText.parse>): unknown {
   return record === null ? null : { ...record, parser: null, raw: null };
 }
 
-const VOLATILE_FIELDS: readonly (readonly [key: string, value: string | number])[] = [
-  ['bytes_sent', 1],
-  ['bytes_recv', 2],
-  ['duration', '3ms'],
-];
-const VOLATILE: ReadonlySet<string> = new Set(['error', ...VOLATILE_FIELDS.map(([key]) => key)]);
-
-function skimmed(parser: Parser, payload: string): Skimmed | null {
-  const into: Skimmed = { parts: [], time: null, bytesSent: null, bytesReceived: null, durationMs: null };
-  return parser.skim?.(payload, into) ? into : null;
-}
-
-function volatileOf(parsed: Parsed): Omit<Skimmed, 'parts'> {
-  if (parsed?.kind !== 'connection') throw new Error('not a connection');
-  const { time, bytesSent, bytesReceived, durationMs } = parsed;
-  return { time, bytesSent, bytesReceived, durationMs };
-}
-
 describe('laws', () => {
   test('text and JSON of one access line are the same record', () => {
     fc.assert(
@@ -261,42 +243,6 @@ describe('laws', () => {
         if (whole?.kind !== 'connection') throw new Error('not a connection');
         const time = columns === 0 ? whole.time : null;
         expect(withoutForm(record)).toEqual(withoutForm({ ...whole, time }));
-      }),
-    );
-  });
-
-  test('a skimmed line tells what the parsed one does, and its parts do not depend on volatile columns', () => {
-    const success = access.map(({ fields, ...head }) => ({
-      ...head,
-      level: 'info',
-      message: 'connection complete',
-      fields: [
-        ...fields.filter(([key]) => !VOLATILE.has(key)),
-        ...VOLATILE_FIELDS.map(([key, value]) => new Map<string, string | number>(fields).get(key) ?? value).map(
-          (value, index) => [VOLATILE_FIELDS[index]?.[0] ?? '', value] as const,
-        ),
-      ],
-    }));
-    fc.assert(
-      fc.property(success, fc.nat(65535), fc.nat(), (line, port, bytes) => {
-        const other = {
-          ...line,
-          time: '2026-01-02T03:04:05.006007Z',
-          fields: line.fields.map(([key, value]) => {
-            if (key === 'src.addr') return [key, String(value).replace(/\d+$/, String(port))] as const;
-            return [key, key === 'bytes_sent' ? bytes : value] as const;
-          }),
-        };
-        for (const [parser, print] of [
-          [ztunnelText, printText],
-          [ztunnelJson, printJson],
-        ] as const) {
-          const [first, second] = [line, other].map((one) => skimmed(parser, print(one)));
-          const parsed = parser.parse(envelope(print(line)));
-          expect(first).toMatchObject(volatileOf(parsed));
-          expect(second).toMatchObject(volatileOf(parser.parse(envelope(print(other)))));
-          expect(second?.parts).toEqual(first?.parts);
-        }
       }),
     );
   });

@@ -34,7 +34,7 @@ const plainParser: Parser = {
       return payload
         .split('\n')
         .slice(1)
-        .every((line) => line.startsWith('  '))
+        .every((line) => line === '' || line.startsWith('  '))
         ? { kind: 'unfinished' }
         : null;
     }
@@ -48,7 +48,7 @@ const plainParser: Parser = {
 const otherParser: Parser = {
   id: 'test-other',
   title: 'test',
-  parse: (envelope) => (envelope.payload.startsWith('OTHER ') ? recordOf(envelope, 'test-other') : null),
+  parse: (envelope) => (/^(?:OPEN BUT )?OTHER/.test(envelope.payload) ? recordOf(envelope, 'test-other') : null),
 };
 
 const bracket: Wrapping = {
@@ -123,6 +123,11 @@ describe('recognising lines', () => {
     expect(records.map((record) => record.raw)).toEqual(['REC second one', 'REC third one']);
     expect([tally.malformed, tally.skipped]).toEqual([1, 1]);
     expect(tally.problems[0]?.line).toBe(1);
+  });
+
+  it('a parser that began a record and gave up leaves it to the parsers after it', () => {
+    const { records } = read(['OPEN BUT OTHER', 'REC second one']);
+    expect(records.map((record) => record.parser)).toEqual(['test-other', 'test-plain']);
   });
 
   it('lines that go on with the last record are joined to it', () => {

@@ -1,12 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { envoyParsers } from '../parsers/envoy/index.ts';
 import { Analysis } from '../src/analyze.ts';
 import { decodeManifests } from '../src/mesh/manifests.ts';
 import { createMesh, unknownMesh } from '../src/mesh/view.ts';
-import type { Category, Rule } from '../src/model/finding.ts';
+import type { Category, Match, Rule } from '../src/model/finding.ts';
+import { UNKNOWN_ORIGIN } from '../src/model/line.ts';
 import type { MeshView } from '../src/model/mesh.ts';
+import { type EnvoyFacts, type RequestRecord, UNKNOWN_PEER } from '../src/model/record.ts';
 import type { Report } from '../src/model/report.ts';
 import type { Flow } from '../src/model/traffic.ts';
 import { categoriesOf, SOME_TIME } from './analysis.ts';
@@ -36,9 +39,12 @@ function reportOn(texts: readonly string[], mesh: MeshView, claims: string[][] =
   });
   texts.forEach((text, number) => {
     const input = `log ${number}`;
-    text.split('\n').forEach((line, index) => {
-      analysis.feed({ at: { input, line: index + 1 }, text: line, truncated: false });
-    });
+    text
+      .trimEnd()
+      .split('\n')
+      .forEach((line, index) => {
+        analysis.feed({ at: { input, line: index + 1 }, text: line, truncated: false });
+      });
     analysis.end(input);
   });
   return analysis.report(SOME_TIME, false);
@@ -146,3 +152,143 @@ function check(folder: string, report: Report, mayBeLess: boolean): void {
     if (level !== 'note') expect([ruleId, remedies.length]).not.toEqual([ruleId, 0]);
   }
 }
+
+const fixtures = new URL('../fixtures/rules/', import.meta.url);
+const cases = rules.flatMap(({ meta }) =>
+  readdirSync(new URL(meta.id, fixtures)).map((name) => [meta.id, name] as const),
+);
+
+describe('fixtures', () => {
+  test.each(cases)('%s: %s', (id, name) => {
+    const folder = new URL(`${id}/${name}/`, fixtures);
+    const manifest = new URL('mesh.yaml', folder);
+    const mesh = existsSync(manifest)
+      ? createMesh(decodeManifests(readFileSync(manifest, 'utf8'), 'mesh.yaml').objects)
+      : unknownMesh;
+    const report = reportOn([readFileSync(new URL('input.log', folder), 'utf8')], mesh);
+    const own = report.findings.filter(({ ruleId }) => ruleId === id);
+    expect([id, own.length > 0]).toEqual([id, !name.startsWith('quiet-')]);
+    expect(report.inputs.map(({ skipped, malformed }) => [skipped, malformed])).toEqual([[0, 0]]);
+  });
+});
+
+const words = (...values: string[]): fc.Arbitrary<string | null> =>
+  fc.option(fc.constantFrom(...values), { nil: null });
+
+/** Request facts over the vocabulary of Envoy, and over any text. */
+const facts: fc.Arbitrary<EnvoyFacts> = fc.record({
+  flags: fc.option(
+    fc.subarray(['UH', 'UF', 'URX', 'UC', 'UR', 'NR', 'NC', 'DC', 'DPE', 'UAEX', 'RL', 'FI', 'DI', 'UPE', 'UT', 'XX']),
+    { nil: null },
+  ),
+  details: fc.oneof(
+    words(
+      'via_upstream',
+      'direct_response',
+      'route_not_found',
+      'rbac_access_denied_matched_policy[none]',
+      'rbac_access_denied_matched_policy[ns[a]-pol',
+      'jwt_authn_access_denied{Jwt_is_expired}',
+      'ext_authz_error',
+      'upstream_reset_before_response_started{overflow}',
+      'upstream_reset_after_response_started{remote_reset}',
+      'downstream_local_disconnect(x)',
+      'http1.codec_error',
+    ),
+    fc.string(),
+  ),
+  detailsKnown: fc.boolean(),
+  termination: fc.option(fc.string(), { nil: null }),
+  transportFailure: fc.oneof(
+    words(
+      'TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end',
+      'tunnel_response:403',
+    ),
+    fc.string(),
+  ),
+  upstreamHost: words(
+    '10.0.0.1:80',
+    '10.0.0.1:15008',
+    'envoy://connect_originate/10.0.0.1:80',
+    'envoy://main_internal/',
+  ),
+  cluster: words(
+    'outbound|80||a.b.svc.cluster.local',
+    'inbound|80||',
+    'BlackHoleCluster',
+    'PassthroughCluster',
+    'connect_originate',
+  ),
+  upstreamLocal: fc.constant(null),
+  downstreamLocal: words('10.0.0.2:8080'),
+  downstreamRemote: words('10.0.0.3:4711', '8.8.8.8:4711'),
+  downstreamDirect: fc.constant(null),
+  serverName: words('outbound_.80_._.a.b.svc.cluster.local', 'example.com'),
+  route: words('default', 'block_all', 'canary'),
+  grpcStatus: fc.option(fc.integer({ min: 0, max: 17 }), { nil: null }),
+  attempts: fc.constant(null),
+  forwardedFor: fc.constant(null),
+  userAgent: fc.constant(null),
+  requestId: fc.constant(null),
+  upstreamServiceMs: fc.option(fc.nat(), { nil: null }),
+});
+
+const requests: fc.Arbitrary<RequestRecord> = fc.record({
+  kind: fc.constant('request'),
+  at: fc.constant({ input: 'log', line: 1 }),
+  parser: fc.constant('envoy-text'),
+  proxy: fc.constant('envoy'),
+  reporter: fc.constantFrom('source', 'destination', 'waypoint', 'gateway', null),
+  origin: fc.constant(UNKNOWN_ORIGIN),
+  time: fc.constant(null),
+  raw: fc.constant(''),
+  source: fc.constant(UNKNOWN_PEER),
+  destination: fc.constant(UNKNOWN_PEER),
+  service: fc.constant(null),
+  method: words('GET', 'CONNECT'),
+  path: fc.option(fc.string(), { nil: null }),
+  authority: fc.option(fc.string(), { nil: null }),
+  protocol: words('HTTP/1.1', 'HTTP/2'),
+  status: fc.option(
+    fc.constantFrom(0, 101, 200, 302, 400, 401, 403, 404, 408, 413, 426, 429, 431, 500, 502, 503, 504),
+    {
+      nil: null,
+    },
+  ),
+  bytesSent: fc.option(fc.constantFrom(0, 14, 19, 32, 95), { nil: null }),
+  bytesReceived: fc.constant(null),
+  durationMs: fc.option(fc.nat(20_000), { nil: null }),
+  envoy: facts,
+});
+
+function matchesOf(record: RequestRecord): readonly Match[] {
+  const flow: Flow = {
+    key: 'k',
+    record,
+    count: 1,
+    firstSeen: null,
+    lastSeen: null,
+    bytesSent: null,
+    bytesReceived: null,
+    maxDurationMs: record.durationMs,
+    samples: [record],
+    sourceAddresses: [],
+  };
+  return rules
+    .filter((rule) => rule.on.includes('envoy/request'))
+    .flatMap((rule) => {
+      const match = rule.match(flow, unknownMesh);
+      return match === null ? [] : [match];
+    });
+}
+
+describe('laws', () => {
+  test('no request has two diagnoses', () => {
+    fc.assert(fc.property(requests, (record) => matchesOf(record).length <= 1));
+  });
+
+  test('no request that failed or was refused passes silently', () => {
+    const failed = requests.filter(({ status }) => status === 401 || status === 403 || (status ?? 0) >= 500);
+    fc.assert(fc.property(failed, (record) => matchesOf(record).length === 1));
+  });
+});

@@ -18,6 +18,7 @@ import type { Problem, Report } from '../model/report.ts';
 import { renderJson } from '../render/json.ts';
 import { renderNdjson, renderOpened as renderOpenedLine } from '../render/ndjson.ts';
 import { renderOpened, renderTerminal } from '../render/terminal.ts';
+import { OWN_FORMAT } from '../traffic/detect.ts';
 import { EXIT } from './exit.ts';
 import { createLogger } from './log.ts';
 import { now, readMoment } from './time.ts';
@@ -132,8 +133,8 @@ function chooseParsers(options: AnalyzeOptions): readonly Parser[] {
 function ownFormatParser(format: string): Parser {
   const title = 'Envoy, the format given on the command line';
   const parser = format.trimStart().startsWith('{')
-    ? envoyJsonParser('envoy-own-format', title, parseJson(format))
-    : envoyTextParser('envoy-own-format', title, format);
+    ? envoyJsonParser(OWN_FORMAT, title, parseJson(format))
+    : envoyTextParser(OWN_FORMAT, title, format);
   if ('error' in parser) throw new Failure('usage', `--access-log-format: ${parser.error}`);
   return parser;
 }

@@ -6,12 +6,17 @@ export function wordOr(value: string | null, placeHolder: string): string {
   return value === null || value === '' ? placeHolder : shellWord(value);
 }
 
+/** A kubectl command in the root namespace, where istiod, ztunnel and istio-cni are expected. `words` are a shell's. */
+export function inRoot(mesh: MeshView, words: string): string {
+  return `kubectl -n ${wordOr(mesh.rootNamespace, 'istio-system')} ${words}`;
+}
+
 /**
  * The command that reads the logs of all ztunnels (one runs on each node) and keeps lines that hold `needle`; all lines
  * where it is null.
  */
 export function ztunnelLogs(mesh: MeshView, needle: string | null): string {
-  const logs = `kubectl -n ${wordOr(mesh.rootNamespace, 'istio-system')} logs -l app=ztunnel --tail=-1 --prefix --max-log-requests=100`;
+  const logs = inRoot(mesh, 'logs -l app=ztunnel --tail=-1 --prefix --max-log-requests=100');
   return needle === null ? logs : `${logs} | grep -F ${wordOr(needle, 'TEXT')}`;
 }
 

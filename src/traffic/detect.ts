@@ -7,6 +7,9 @@ const MAX_LAYERS = 4;
 /** Ways of reading that are remembered, most recent first: mixed streams have a few. */
 const MAX_RECIPES = 4;
 
+/** Id of the parser that is made from `--access-log-format`. */
+export const OWN_FORMAT = 'envoy-own-format';
+
 /** A line as it is held while it is read. */
 export interface RawLine {
   readonly at: At;
@@ -42,17 +45,25 @@ export class Detector {
   readonly #wrappings: readonly Wrapping[];
   /** Gives back what was held of a cut line when its last piece has come. */
   readonly #join: (envelope: Envelope) => Envelope;
+  /** The operator's own format: its lines are never left to a parser that was right before. */
+  readonly #preferred: Parser | null;
   readonly #recipes: Recipe[] = [];
 
   constructor(parsers: readonly Parser[], wrappings: readonly Wrapping[], join: (envelope: Envelope) => Envelope) {
     this.#parsers = parsers;
     this.#wrappings = wrappings;
     this.#join = join;
+    this.#preferred = parsers.find((parser) => parser.id === OWN_FORMAT) ?? null;
   }
 
   /** Reads one line; null: no parser knows it in any wrapping. */
   read(line: RawLine): Taken | Piece | null {
-    return this.#readAsBefore(line) ?? this.#search(bare(line), []);
+    return this.#readAsBefore(line) ?? this.#search(bare(line), [], 0);
+  }
+
+  /** The same with the parsers that come after `parser` only. */
+  readAfter(line: RawLine, parser: Parser): Taken | Piece | null {
+    return this.#search(bare(line), [], this.#parsers.indexOf(parser) + 1);
   }
 
   /** The line without the wrappings of the line read last; null if it does not have them. */
@@ -65,8 +76,11 @@ export class Detector {
     for (let index = 0; index < this.#recipes.length; index++) {
       const recipe = this.#recipes[index] as Recipe;
       const envelope = recipe.wrappings.length === 0 ? bare(line) : this.#peel(line, recipe.wrappings);
-      const parsed = envelope === null ? null : recipe.parser.parse(envelope);
-      if (envelope === null || parsed === null) continue;
+      if (envelope === null) continue;
+      const preferred = recipe.parser === this.#preferred ? null : (this.#preferred?.parse(envelope) ?? null);
+      if (preferred !== null) return { kind: 'taken', envelope, parsed: preferred, parser: this.#preferred as Parser };
+      const parsed = recipe.parser.parse(envelope);
+      if (parsed === null) continue;
       if (index > 0) this.#remember(recipe);
       return { kind: 'taken', envelope, parsed, parser: recipe.parser };
     }
@@ -74,8 +88,8 @@ export class Detector {
   }
 
   /** Tries every parser, then every wrapping with every parser inside, depth first. */
-  #search(envelope: Envelope, layers: readonly Wrapping[]): Taken | Piece | null {
-    for (const parser of this.#parsers) {
+  #search(envelope: Envelope, layers: readonly Wrapping[], first: number): Taken | Piece | null {
+    for (const parser of first === 0 ? this.#parsers : this.#parsers.slice(first)) {
       const parsed = parser.parse(envelope);
       if (parsed === null) continue;
       this.#remember({ wrappings: layers, parser });
@@ -87,7 +101,7 @@ export class Detector {
       if (unwrapped === null) continue;
       const inner = inside(envelope, wrapping, unwrapped);
       if (unwrapped.more) return { kind: 'piece', envelope: inner };
-      const found = this.#search(this.#join(inner), [...layers, wrapping]);
+      const found = this.#search(this.#join(inner), [...layers, wrapping], first);
       if (found !== null) return found;
     }
     return null;

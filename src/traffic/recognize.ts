@@ -1,5 +1,5 @@
 import { type At, type Envelope, type Line, type Origin, UNKNOWN_ORIGIN, type Wrapping } from '../model/line.ts';
-import type { LogRecord, Parser } from '../model/record.ts';
+import type { LogRecord, Parsed, Parser } from '../model/record.ts';
 import type { Flow, InputTally } from '../model/traffic.ts';
 import { Detector, originKey, type RawLine, type Taken } from './detect.ts';
 import { MAX_PROBLEMS } from './traffic.ts';
@@ -95,7 +95,12 @@ export class Recognizer {
   }
 
   #read(line: RawLine): void {
-    if (this.#opened > 0 && this.#goesOn(line)) return;
+    while (this.#opened > 0) {
+      const outcome = this.#goesOn(line);
+      if (outcome === 'joined') return;
+      // Closed: the open line may have been opened anew by another parser, which is asked then.
+      if (outcome === 'apart') break;
+    }
     const found = this.#detector.read(line);
     if (this.#pieced !== null) this.#closePieces(this.#pieced, found?.kind === 'taken');
     if (found === null) this.#readUnknown(line);
@@ -144,11 +149,11 @@ export class Recognizer {
     this.#opened++;
   }
 
-  /** Gives the open record of this line's stream its next line. False: there is none, or the line is not part of it. */
-  #goesOn(line: RawLine): boolean {
+  /** Gives the open record of this line's stream its next line. `apart`: it has none; `closed`: the line is not part of it. */
+  #goesOn(line: RawLine): 'joined' | 'closed' | 'apart' {
     const next = this.#detector.peelAsBefore(line);
     const stream = next === null ? undefined : this.#streams.get(originKey(next.origin));
-    if (next === null || stream === undefined || stream.open === null) return false;
+    if (next === null || stream === undefined || stream.open === null) return 'apart';
     const { parser, envelope, lines } = stream.open;
     const payload = `${envelope.payload}\n${next.payload}`;
     const fits = lines.length < MAX_RECORD_LINES && payload.length <= MAX_RECORD_LENGTH;
@@ -156,7 +161,7 @@ export class Recognizer {
     const parsed = fits ? parser.parse(whole) : null;
     if (parsed === null || parsed.kind === 'malformed') {
       this.#closeOpen(stream);
-      return false;
+      return 'closed';
     }
     lines.push(line);
     if (parsed.kind === 'unfinished') {
@@ -167,18 +172,36 @@ export class Recognizer {
       this.#tally.joined += lines.length - 1;
       this.#complete(parsed, parser, envelope.origin);
     }
-    return true;
+    return 'joined';
   }
 
-  /** An open record will not be completed: its first line is broken, the others are read on their own. */
+  /**
+   * No more lines belong to an open record. An empty line tells its parser so: it may be whole after all. If not, the
+   * parsers after that one get its first line, and the other lines are read anew.
+   */
   #closeOpen(stream: Stream): void {
     const { open } = stream;
     if (open === null) return;
     stream.open = null;
     this.#opened--;
-    const [first, ...rest] = open.lines;
-    if (first !== undefined) this.#malformed(first, 'record is not complete');
+    const { parser, envelope, lines } = open;
+    const whole = parser.parse({ ...envelope, payload: `${envelope.payload}\n` });
+    if (isRecord(whole)) {
+      this.#tally.joined += lines.length - 1;
+      this.#complete(whole, parser, envelope.origin);
+      return;
+    }
+    const [first, ...rest] = lines;
+    if (first !== undefined) this.#readAgain(first, parser, whole !== null);
     for (const line of rest) this.#read(line);
+  }
+
+  /** Reads a line that `parser` began and gave up: by the parsers after it, else it is broken, or none of ours. */
+  #readAgain(line: RawLine, parser: Parser, isMine: boolean): void {
+    const again = this.#detector.readAfter(line, parser);
+    if (again?.kind === 'taken') this.#take(again, line);
+    else if (isMine) this.#malformed(line, 'record is not complete');
+    else this.#tally.skipped++;
   }
 
   #holdPiece(envelope: Envelope, at: At): void {
@@ -239,4 +262,8 @@ export class Recognizer {
       problems.push({ line: at.line, reason, sample: text.slice(0, 200) });
     }
   }
+}
+
+function isRecord(parsed: Parsed): parsed is LogRecord {
+  return parsed !== null && parsed.kind !== 'malformed' && parsed.kind !== 'unfinished';
 }

@@ -3,7 +3,7 @@ import type { AuthorizationPolicy, PolicyRule } from '../../model/policy.ts';
 import type { Attribute, Scope } from './attributes.ts';
 import type { Facts, Matcher } from './facts.ts';
 import { attributeOf, OPERATION_FIELDS, SOURCE_FIELDS } from './fields.ts';
-import { every, type Known, not, some, type Tri, UNKNOWN } from './known.ts';
+import { type Known, not, type Tri, UNKNOWN } from './known.ts';
 
 /** One field of a rule, compiled: some value matches, or for a `not…` field none does. */
 export interface Clause {
@@ -151,20 +151,46 @@ class RuleCompiler {
 
 /** Whether one field holds. */
 export function clauseHolds(clause: Clause, facts: Facts): Tri {
-  const truth = some(clause.matchers, (matcher) => matcher(facts));
+  let truth: Tri = false;
+  for (const matcher of clause.matchers) {
+    const matched = matcher(facts);
+    if (matched === true) return !clause.negated;
+    if (matched === null) truth = null;
+  }
   return clause.negated ? not(truth) : truth;
 }
 
 /** Whether a rule matches. */
 export function ruleMatches(rule: CompiledRule, facts: Facts): Tri {
-  const holds = (clause: Clause): Tri => clauseHolds(clause, facts);
-  const alternatives = (lists: readonly (readonly Clause[])[]): Tri => some(lists, (list) => every(list, holds));
-  const when = every(rule.when, holds);
-  if (when === false) return false;
-  const to = alternatives(rule.to);
+  const to = someHold(rule.to, facts);
   if (to === false) return false;
-  const from = alternatives(rule.from);
-  return from === false ? false : when === true && to === true && from === true ? true : null;
+  const from = someHold(rule.from, facts);
+  if (from === false) return false;
+  const when = allHold(rule.when, facts);
+  if (when === false) return false;
+  return to === null || from === null || when === null ? null : true;
+}
+
+// Loops and no callbacks: this is where the time of a decision goes.
+
+function someHold(lists: readonly (readonly Clause[])[], facts: Facts): Tri {
+  let result: Tri = false;
+  for (const list of lists) {
+    const truth = allHold(list, facts);
+    if (truth === true) return true;
+    if (truth === null) result = null;
+  }
+  return result;
+}
+
+function allHold(clauses: readonly Clause[], facts: Facts): Tri {
+  let result: Tri = true;
+  for (const clause of clauses) {
+    const truth = clauseHolds(clause, facts);
+    if (truth === false) return false;
+    if (truth === null) result = null;
+  }
+  return result;
 }
 
 /** Which rule Envoy takes. `rule` is the first by id that matches, if no earlier one may match. */

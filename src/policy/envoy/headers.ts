@@ -1,7 +1,7 @@
 import { type Known, UNKNOWN } from './known.ts';
 
-/** What Envoy itself sets before the filters run, from what came. Called at most once, when a header is first asked for. */
-export type Amendment = (came: HeaderView) => readonly (readonly [string, Known<string | null>])[];
+/** What Envoy itself makes of a header before the filters run: `came` is what the client sent. Null: absent. */
+export type Amendment = (name: string, came: Known<readonly string[] | null>) => Known<readonly string[] | null>;
 
 /**
  * Request headers as filters see them: names in lower case, values without blanks around. Filters before may set and
@@ -11,19 +11,26 @@ export class HeaderView {
   readonly #lines: readonly (readonly [string, string])[];
   readonly #complete: boolean;
   readonly #amend: Amendment | null;
-  #values: Map<string, Known<readonly string[] | null>> | null = null;
+  readonly #set: ReadonlyMap<string, string | null> | null;
 
-  constructor(lines: readonly (readonly [string, string])[], complete: boolean, amend: Amendment | null = null) {
+  constructor(
+    lines: readonly (readonly [string, string])[],
+    complete: boolean,
+    amend: Amendment | null = null,
+    set: ReadonlyMap<string, string | null> | null = null,
+  ) {
     this.#lines = lines;
     this.#complete = complete;
     this.#amend = amend;
+    this.#set = set;
   }
 
   /** All values of a header, one an entry. `name` in lower case. */
   get(name: string): Known<readonly string[] | null> {
-    const values = this.#map().get(name);
-    if (values !== undefined) return values;
-    return this.#complete ? null : UNKNOWN;
+    const set = this.#set?.get(name);
+    if (set !== undefined) return set === null ? null : [set];
+    const came = this.#came(name);
+    return this.#amend === null ? came : this.#amend(name, came);
   }
 
   /** All values in one text, as Envoy joins them; null: absent. */
@@ -32,30 +39,19 @@ export class HeaderView {
     return values === UNKNOWN || values === null ? values : values.join(',');
   }
 
-  /** A copy in which the header has this value, is absent (null) or may be anything. */
-  with(name: string, value: Known<string | null>): HeaderView {
-    const copy = new HeaderView(this.#lines, this.#complete);
-    copy.#values = new Map(this.#map());
-    copy.#values.set(name, listOf(value));
-    return copy;
+  /** A copy in which the header has this value, or is absent (null). */
+  with(name: string, value: string | null): HeaderView {
+    const set = new Map(this.#set ?? []).set(name, value);
+    return new HeaderView(this.#lines, this.#complete, this.#amend, set);
   }
 
-  #map(): Map<string, Known<readonly string[] | null>> {
-    if (this.#values !== null) return this.#values;
-    const lists = new Map<string, string[]>();
+  #came(name: string): Known<readonly string[] | null> {
+    let values: string[] | null = null;
     for (const [written, value] of this.#lines) {
-      const name = written.toLowerCase();
-      const list = lists.get(name);
-      if (list === undefined) lists.set(name, [value.trim()]);
-      else list.push(value.trim());
+      if (written.length !== name.length || written.toLowerCase() !== name) continue;
+      if (values === null) values = [value.trim()];
+      else values.push(value.trim());
     }
-    const values = new Map<string, Known<readonly string[] | null>>(lists);
-    this.#values = values;
-    for (const [name, value] of this.#amend?.(this) ?? []) values.set(name, listOf(value));
-    return values;
+    return values ?? (this.#complete ? null : UNKNOWN);
   }
-}
-
-function listOf(value: Known<string | null>): Known<readonly string[] | null> {
-  return value === UNKNOWN || value === null ? value : [value];
 }

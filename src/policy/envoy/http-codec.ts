@@ -24,8 +24,8 @@ export function readRequestLine(method: string | null, target: string): RequestL
 }
 
 /** Whether an answer that Envoy makes is turned into a gRPC one (envoy 1.40 source/common/grpc/common.cc). */
-export function isGrpc(contentType: string | null): boolean {
-  return contentType === 'application/grpc' || (contentType?.startsWith('application/grpc+') ?? false);
+export function isGrpc(contentType: string): boolean {
+  return contentType === 'application/grpc' || contentType.startsWith('application/grpc+');
 }
 
 const GRPC_STATUS: ReadonlyMap<number, number> = new Map([

@@ -8,7 +8,7 @@ import { type JwtOutcome, runJwt } from './jwt.ts';
 import { JWT_STATUS } from './jwt-token.ts';
 import { type Known, type Tri, UNKNOWN } from './known.ts';
 import { normalizePath } from './path.ts';
-import { deniedText, type Notes, passed, type Refusal, runCustom, runRbac } from './rbac.ts';
+import { deniedText, type Notes, passed, type Refusal, runCustom, runRbac, verdictOf } from './rbac.ts';
 import type { Claims, EnvoyRequest } from './request.ts';
 import type { EnvoyProxy, EnvoySettings } from './settings.ts';
 import { deny, PRINTED_NOTHING, type Printed, type Verdict } from './verdict.ts';
@@ -138,13 +138,13 @@ class HttpRun {
     return passed(allowedBy, this.#passed());
   }
 
-  #refused({ answer, ...refusal }: Refusal): Verdict {
-    if (answer === null) return { ...refusal, printed: null };
-    const printed =
-      typeof answer === 'string'
-        ? this.#answer(403, deniedText(answer), 'RBAC: access denied')
-        : this.#answer(answer.status, answer.details, answer.body, ['UAEX']);
-    return { ...refusal, printed };
+  #refused(refusal: Refusal): Verdict {
+    const { answer } = refusal;
+    if (answer === null) return verdictOf(refusal, null);
+    if (typeof answer === 'string') {
+      return verdictOf(refusal, this.#answer(403, deniedText(answer), 'RBAC: access denied'));
+    }
+    return verdictOf(refusal, this.#answer(answer.status, answer.details, answer.body, ['UAEX']));
   }
 
   #passed(): Printed {
@@ -170,8 +170,7 @@ class HttpRun {
 
   /** An answer of Envoy's own: to gRPC it is 200 with a gRPC status, to HEAD it has no body. */
   #answer(status: number, details: string, body: string | null, flags: readonly string[] = []): Printed {
-    const contentType = this.#headers.joined('content-type');
-    const grpc = contentType !== UNKNOWN && isGrpc(contentType);
+    const grpc = this.#request.headers.some(([name, value]) => name.toLowerCase() === 'content-type' && isGrpc(value));
     return {
       ...PRINTED_NOTHING,
       status: grpc ? 200 : status,
@@ -236,26 +235,31 @@ function isThere(value: Known<string | null>): boolean {
   return value !== UNKNOWN && value !== null && value !== '';
 }
 
-/** What Envoy sets before the filters run (envoy 1.40 source/common/http/conn_manager_utility.cc; Istio's settings). */
-function amendment({ proxy, secure, connection }: HttpChain, { sourceAddress }: EnvoyRequest): Amendment {
-  const scheme = secure ? 'https' : 'http';
-  const edge = proxy.type === 'gateway';
-  const certificate = connection.identity !== null && proxy.type !== 'waypoint';
-  return (came) => {
-    const proto = came.joined('x-forwarded-proto');
-    return [
-      ['x-forwarded-proto', edge || proto === null ? scheme : proto],
-      ['x-request-id', came.joined('x-request-id') ?? UNKNOWN],
-      ['x-forwarded-client-cert', certificate ? UNKNOWN : null],
-      [
-        'x-forwarded-for',
-        edge ? appended(came.joined('x-forwarded-for'), sourceAddress) : came.joined('x-forwarded-for'),
-      ],
-    ];
-  };
-}
+type Came = Known<readonly string[] | null>;
 
-function appended(list: Known<string | null>, entry: Known<string>): Known<string> {
-  if (list === UNKNOWN || entry === UNKNOWN) return UNKNOWN;
-  return list === null ? entry : `${list},${entry}`;
+/** What Envoy sets before the filters run (envoy 1.40 source/common/http/conn_manager_utility.cc; Istio's settings). */
+const AMENDMENTS: ReadonlyMap<string, (came: Came, chain: HttpChain, request: EnvoyRequest) => Came> = new Map([
+  [
+    'x-forwarded-proto',
+    (came, { proxy, secure }) => (proxy.type === 'gateway' || came === null ? [secure ? 'https' : 'http'] : came),
+  ],
+  ['x-request-id', (came) => came ?? UNKNOWN],
+  [
+    'x-forwarded-client-cert',
+    (_came, { proxy, connection }) => (connection.identity === null || proxy.type === 'waypoint' ? null : UNKNOWN),
+  ],
+  [
+    'x-forwarded-for',
+    (came, { proxy }, { sourceAddress }) => {
+      if (proxy.type !== 'gateway') return came;
+      return came === UNKNOWN || sourceAddress === UNKNOWN ? UNKNOWN : [...(came ?? []), sourceAddress];
+    },
+  ],
+]);
+
+function amendment(chain: HttpChain, request: EnvoyRequest): Amendment {
+  return (name, came) => {
+    const amend = AMENDMENTS.get(name);
+    return amend === undefined ? came : amend(came, chain, request);
+  };
 }

@@ -10,6 +10,8 @@ export interface NormalPath {
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 /** An escape, or a character that is encoded if it stands there as it is (Envoy's path table, from Chromium's url). */
 const SPECIAL = /%[0-9A-Fa-f]{2}|["<>^`{|}]|[^\u0021-\u007e]/gu;
+/** A path without these is its own normal form. */
+const NOT_PLAIN = /[.%\\"<>^`{|}]|[^\u0021-\u007e]/;
 const SURROGATE = /\p{Surrogate}/u;
 
 /**
@@ -49,6 +51,7 @@ function decodeSlashes(path: string): string {
 
 /** Segments are resolved one by one; empty ones count, so `/a//../b` is `/a/b`. Null: `%00` stands in it. */
 function canonical(path: string, parameters: boolean): string | null {
+  if (!NOT_PLAIN.test(path)) return path;
   if (path.includes('%00')) return null;
   if (!path.startsWith('/')) return path;
   const kept: string[] = [];

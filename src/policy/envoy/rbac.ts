@@ -43,7 +43,18 @@ function runAll<T>(filters: readonly T[], run: (filter: T) => FilterResult): Fil
   return { refusals, final: false, allowedBy };
 }
 
-const SHADOW_PREFIX = { AUDIT: 'shadow_', DENY: 'istio_dry_run_deny_shadow_', ALLOW: 'istio_dry_run_allow_shadow_' };
+/** Names of a result and of the rule behind it, in the metadata. */
+type ResultKeys = readonly [string, string];
+
+const keysOf = (prefix: string): ResultKeys => [`${prefix}engine_result`, `${prefix}effective_policy_id`];
+
+const ENFORCED = keysOf('enforced_');
+const CUSTOM = keysOf('istio_ext_authz_shadow_');
+const SHADOW = {
+  AUDIT: keysOf('shadow_'),
+  DENY: keysOf('istio_dry_run_deny_shadow_'),
+  ALLOW: keysOf('istio_dry_run_allow_shadow_'),
+};
 
 /**
  * Runs AUDIT, DENY and ALLOW (envoy 1.40 source/extensions/filters/{http,network}/rbac). Each filter leaves its result in
@@ -52,7 +63,7 @@ const SHADOW_PREFIX = { AUDIT: 'shadow_', DENY: 'istio_dry_run_deny_shadow_', AL
 export function runRbac(filters: readonly RbacFilter[], facts: Facts, tcp: boolean, notes: Notes): FilterResult {
   return runAll(filters, (filter) => {
     const { action, enforced, shadow } = filter;
-    if (shadow !== null) leaveResult(notes, SHADOW_PREFIX[action], action, matchRules(shadow, facts));
+    if (shadow !== null) leaveResult(notes, SHADOW[action], action, matchRules(shadow, facts));
     if (enforced === null) return GOES_ON;
     switch (action) {
       case 'AUDIT':
@@ -75,7 +86,7 @@ export function runCustom(
 ): FilterResult {
   return runAll(filters, (filter) => {
     const triggered = filter.triggers === null ? null : matchRules(filter.triggers, facts);
-    if (triggered !== null) leaveResult(notes, 'istio_ext_authz_shadow_', 'DENY', triggered);
+    if (triggered !== null) leaveResult(notes, CUSTOM, 'DENY', triggered);
     const refused = filter.enforced === null ? GOES_ON : runDeny(filter.enforced, facts, tcp, notes);
     if (refused.final || triggered === null) return refused;
     const asked = askAuthorizer(filter, triggered, authorizer);
@@ -85,20 +96,20 @@ export function runCustom(
 
 function runDeny(rules: RuleSet, facts: Facts, tcp: boolean, notes: Notes): FilterResult {
   const match = matchRules(rules, facts);
-  if (!tcp) leaveResult(notes, 'enforced_', 'DENY', match);
+  if (!tcp) leaveResult(notes, ENFORCED, 'DENY', match);
   return match.matched === false ? GOES_ON : refuse(denied(rules, match, facts), match.matched === true);
 }
 
 function runAllow({ policies }: RbacFilter, rules: RuleSet, facts: Facts, tcp: boolean, notes: Notes): FilterResult {
   const match = matchRules(rules, facts);
-  if (!tcp) leaveResult(notes, 'enforced_', 'ALLOW', match);
+  if (!tcp) leaveResult(notes, ENFORCED, 'ALLOW', match);
   if (match.matched !== true) return refuse(noAllow(policies, rules, facts), match.matched === false);
   return { ...GOES_ON, allowedBy: match.rule === UNKNOWN ? null : (match.rule?.policy ?? null) };
 }
 
 function runAudit(rules: RuleSet, facts: Facts, tcp: boolean, notes: Notes): FilterResult {
   const match = matchRules(rules, facts);
-  if (!tcp) leaveResult(notes, 'enforced_', 'AUDIT', match);
+  if (!tcp) leaveResult(notes, ENFORCED, 'AUDIT', match);
   if (match.matched === true) notes.audit = true;
   return GOES_ON;
 }
@@ -116,7 +127,7 @@ function askAuthorizer(
     stage: 'external-authorization',
     because: `authorizer ${provider.name} ${answer === null ? 'may refuse' : 'refuses'}`,
     determining: uniquePolicies(triggers?.rules.map(({ policy }) => policy) ?? []),
-    explain: () => [],
+    explain: null,
     answer,
   };
   return refuse(refusal, answer !== null && matched === true);
@@ -126,10 +137,10 @@ function refuse(refusal: Refusal, final: boolean): FilterResult {
   return { refusals: [refusal], final, allowedBy: null };
 }
 
-/** Writes `…engine_result` and, if a rule matched, `…effective_policy_id`. */
+/** Writes the result and, if one matched, the rule. */
 function leaveResult(
   notes: Notes,
-  prefix: string,
+  [resultKey, ruleKey]: ResultKeys,
   action: RbacFilter['action'],
   { matched, rule }: RuleSetMatch,
 ): void {
@@ -139,8 +150,8 @@ function leaveResult(
     return;
   }
   const allowed = action === 'AUDIT' || matched === (action === 'ALLOW');
-  notes.metadata[`${prefix}engine_result`] = allowed ? 'allowed' : 'denied';
-  if (rule !== null) notes.metadata[`${prefix}effective_policy_id`] = rule.id;
+  notes.metadata[resultKey] = allowed ? 'allowed' : 'denied';
+  if (rule !== null) notes.metadata[ruleKey] = rule.id;
 }
 
 /** A rule that refuses matches, or may. */
@@ -153,7 +164,7 @@ function denied(set: RuleSet, match: RuleSetMatch, facts: Facts): Refusal {
     stage: 'authorization',
     because: `a rule that denies ${matches}: ${determining.map(nameOf).join(', ')}`,
     determining,
-    explain: () => [],
+    explain: null,
     answer: match.rule === UNKNOWN || match.rule === null ? null : match.rule.id,
   };
 }
@@ -170,7 +181,14 @@ function noAllow(policies: readonly ObjectRef[], set: RuleSet, facts: Facts): Re
 }
 
 function uniquePolicies(policies: readonly ObjectRef[]): readonly ObjectRef[] {
+  if (policies.length < 2) return policies;
   return [...new Map(policies.map((policy) => [nameOf(policy), policy])).values()];
+}
+
+/** A refusal with what is printed of it. */
+export function verdictOf(refusal: Refusal, printed: Verdict['printed']): Verdict {
+  const { stage, because, determining, explain } = refusal;
+  return { outcome: 'deny', stage, because, determining, printed, explain };
 }
 
 /** The verdict on what no filter refused. */
@@ -181,7 +199,7 @@ export function passed(allowedBy: ObjectRef | null, printed: Verdict['printed'])
     because: allowedBy === null ? 'no policy refuses it' : `a rule of ALLOW policy ${nameOf(allowedBy)} matches`,
     determining: allowedBy === null ? [] : [allowedBy],
     printed,
-    explain: () => [],
+    explain: null,
   };
 }
 

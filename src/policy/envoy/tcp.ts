@@ -1,6 +1,6 @@
 import type { Facts } from './facts.ts';
 import type { Filters } from './filters.ts';
-import { deniedText, type Notes, passed, type Refusal, runCustom, runRbac } from './rbac.ts';
+import { deniedText, type Notes, passed, type Refusal, runCustom, runRbac, verdictOf } from './rbac.ts';
 import type { EnvoyRequest } from './request.ts';
 import { PRINTED_NOTHING, type Verdict } from './verdict.ts';
 
@@ -10,11 +10,12 @@ import { PRINTED_NOTHING, type Verdict } from './verdict.ts';
  */
 export function runTcp(filters: Filters, facts: Facts, { authorizer }: EnvoyRequest): readonly Verdict[] {
   const notes: Notes = { metadata: {}, audit: false };
-  const verdict = ({ answer, ...refusal }: Refusal): Verdict => {
+  const verdict = (refusal: Refusal): Verdict => {
+    const { answer } = refusal;
     const printed = { ...PRINTED_NOTHING, rbacMetadata: notes.metadata, auditHint: notes.audit };
-    if (answer === null) return { ...refusal, printed: null };
-    if (typeof answer === 'string') return { ...refusal, printed: { ...printed, termination: deniedText(answer) } };
-    return { ...refusal, printed: { ...printed, flags: ['UAEX'], details: answer.details } };
+    if (answer === null) return verdictOf(refusal, null);
+    if (typeof answer === 'string') return verdictOf(refusal, { ...printed, termination: deniedText(answer) });
+    return verdictOf(refusal, { ...printed, flags: ['UAEX'], details: answer.details });
   };
   const custom = runCustom(filters.custom, facts, authorizer, true, notes);
   const first = custom.refusals.map(verdict);

@@ -58,8 +58,8 @@ export interface Verdict {
   readonly determining: readonly ObjectRef[];
   /** Null: which answer it is depends on unknowns. */
   readonly printed: Printed | null;
-  /** Makes the near misses; costly, so only on demand. */
-  readonly explain: () => readonly NearMiss[];
+  /** Makes the near misses; costly, so only on demand. Null: there are none. */
+  readonly explain: (() => readonly NearMiss[]) | null;
 }
 
 /** A decision of an Envoy. `outcome` is `unknown` where values that nobody told could make it either. */
@@ -77,7 +77,7 @@ export function deny(
   printed: Printed | null,
   determining: readonly ObjectRef[] = [],
 ): Verdict {
-  return { outcome: 'deny', stage, because, determining, printed, explain: () => [] };
+  return { outcome: 'deny', stage, because, determining, printed, explain: null };
 }
 
 /**
@@ -90,18 +90,24 @@ export function decisionOf(possible: readonly Verdict[]): EnvoyDecision {
     const reasons = [...new Set(possible.map(({ because }) => because))];
     return { ...undecided(`depends on what is not known: ${reasons.join('; or ')}`), determining: unite(possible) };
   }
-  const printed = possible.every((other) => isSame(other.printed, last.printed)) ? last.printed : null;
-  return {
+  const same = possible.length === 1 || possible.every((other) => isSame(other.printed, last.printed));
+  const printed = same ? last.printed : null;
+  const decision: EnvoyDecision = {
     outcome: last.outcome,
     because: last.because,
     determining: unite(possible),
+    nearMiss: [],
+    error: printed === null || last.outcome === 'allow' ? null : (printed.details ?? printed.termination),
     stage: last.stage,
     printed,
-    error: printed === null || last.outcome === 'allow' ? null : (printed.details ?? printed.termination),
-    get nearMiss(): readonly NearMiss[] {
-      return last.explain();
-    },
   };
+  return last.explain === null ? decision : withNearMiss(decision, last.explain);
+}
+
+/** Near misses are made when somebody first looks. */
+function withNearMiss(decision: EnvoyDecision, explain: () => readonly NearMiss[]): EnvoyDecision {
+  let made: readonly NearMiss[] | null = null;
+  return Object.defineProperty(decision, 'nearMiss', { enumerable: true, get: () => (made ??= explain()) });
 }
 
 function undecided(because: string): EnvoyDecision {

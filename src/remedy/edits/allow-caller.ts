@@ -4,7 +4,7 @@ import type { AuthorizationPolicy } from '../../model/policy.ts';
 import type { Draft } from '../../model/remedy.ts';
 import { shellWord } from '../../text/shell.ts';
 import { allowRule } from './allow-rule.ts';
-import { admitsAlready, type Slot, slotsIn } from './allow-slots.ts';
+import { admitsAlready, type Slot, slotsIn, wantsToken } from './allow-slots.ts';
 import { callerIdentity, callerName, enrolCaller } from './caller.ts';
 import { draftOf, patchObject } from './change.ts';
 import { type Destination, destinationOf } from './destination.ts';
@@ -31,6 +31,7 @@ export function allowCaller(finding: Finding, mesh: MeshView): readonly Draft[] 
   if (!mesh.known) return [newAllowPolicy(admission) ?? lookAtPolicies(finding, destination)];
   const policies = policiesFor(finding, mesh, destination, 'ALLOW');
   if (policies.some((applied) => admitsAlready(finding, destination, applied))) return [outdated(admission, policies)];
+  if (policies.some((applied) => wantsToken(finding, destination, applied))) return [sendToken(admission, policies)];
   // A first ALLOW policy would refuse everybody else; that there is one, and the mesh does not show it, the refusal proves.
   if (policies.length === 0 && destination.labels !== null) return [lookAtPolicies(finding, destination)];
   const drafts = [...entries(admission, policies), ...ownRule(admission, policies)].toSorted(
@@ -66,13 +67,13 @@ function entries(admission: Admission, policies: readonly AppliedPolicy[]): read
 
 function fill({ finding, mesh, destination, principal, shared }: Admission, slot: Slot): Draft | null {
   const { object, policy, reach } = slot.applied;
-  const planned = patchObject(object, [{ op: 'append', at: slot.at, value: slot.value }]);
+  const planned = patchObject(object, [slot.edit]);
   if (planned === null) return null;
   const ports = slot.portBound ? '' : ' The rule is for all ports.';
   const wide = reach > 1 ? ' The policy applies to more than this workload: the caller may then call all of them.' : '';
   return draftOf([planned], {
     kind: 'policy-change',
-    summary: `add ${slot.value} to rule ${slot.rule} of AuthorizationPolicy ${policy.ref.namespace}/${policy.ref.name}`,
+    summary: `Add ${principal} to rule ${slot.rule} of AuthorizationPolicy ${policy.ref.namespace}/${policy.ref.name}.`,
     risk: `Admits every pod with the identity ${principal}.${shared}${ports}${wide}`,
     verify: watchLogs(finding, mesh, destination),
   });
@@ -92,7 +93,7 @@ function addRule({ finding, mesh, destination, principal, shared }: Admission, h
   const { namespace, name } = home.policy.ref;
   return draftOf([planned], {
     kind: 'policy-change',
-    summary: `add a rule for ${principal} to AuthorizationPolicy ${namespace}/${name}`,
+    summary: `Add a rule for ${principal} to AuthorizationPolicy ${namespace}/${name}.`,
     risk: `Admits every pod with that identity.${shared}`,
     verify: watchLogs(finding, mesh, destination),
   });
@@ -107,8 +108,20 @@ function isSelective({ selector, targetRefs }: AuthorizationPolicy): boolean {
 function outdated({ principal }: Admission, policies: readonly AppliedPolicy[]): Draft {
   return step(
     'investigate',
-    `the policies given already admit ${principal}: see whether they are the ones in force, and whether they are accepted`,
+    `The policies given already admit ${principal}: see whether they are the ones in force, and whether they are accepted.`,
     { confirm: policies.map(({ policy }) => showPolicy(policy.ref)) },
+  );
+}
+
+/** To admit the caller by its identity would excuse it from the token that the policy asks for. */
+function sendToken({ principal }: Admission, policies: readonly AppliedPolicy[]): Draft {
+  return step(
+    'investigate',
+    `See whether ${principal} sent a valid token: an ALLOW policy would admit it with one, and refuses it without.`,
+    {
+      risk: 'A rule that admits the caller by its identity alone excuses it from the token.',
+      confirm: policies.map(({ policy }) => showPolicy(policy.ref)),
+    },
   );
 }
 
@@ -117,7 +130,7 @@ function lookAtPolicies(finding: Finding, destination: Destination | null): Draf
   const place = namespace === null ? '--all-namespaces' : `-n ${shellWord(namespace)}`;
   return step(
     'investigate',
-    `read the ALLOW policies that apply to the destination, and decide whether ${callerName(finding)} belongs into one of them`,
+    `Read the ALLOW policies that apply to the destination, and decide whether ${callerName(finding)} belongs into one of them.`,
     { confirm: [`kubectl ${place} get authorizationpolicy -o yaml`] },
   );
 }

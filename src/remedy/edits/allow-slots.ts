@@ -1,8 +1,9 @@
 import type { Finding } from '../../model/finding.ts';
 import type { PolicyRule } from '../../model/policy.ts';
-import { allOf } from '../../policy/network-match.ts';
+import { allOf, anyOf } from '../../policy/network-match.ts';
 import type { Destination } from './destination.ts';
 import { type Call, callOf, fromFits, restFits, sourceFits } from './fit.ts';
+import { type Edit, entryIn } from './json-patch.ts';
 import { principalParts } from './names.ts';
 import type { AppliedPolicy } from './policies.ts';
 
@@ -10,8 +11,7 @@ import type { AppliedPolicy } from './policies.ts';
 export interface Slot {
   readonly applied: AppliedPolicy;
   readonly rule: number;
-  readonly at: readonly (string | number)[];
-  readonly value: string;
+  readonly edit: Edit;
   /** The rule holds for some ports only. */
   readonly portBound: boolean;
 }
@@ -25,11 +25,10 @@ export function slotsIn(
   const slots = policies.flatMap((applied) => {
     const call = callOf(finding, destination.port, applied.policy.ref.namespace);
     return applied.policy.rules.flatMap((rule, index) =>
-      slotsOf(rule, call).map(({ at, value }) => ({
+      slotsOf(rule, call).map(({ at, list, value }) => ({
         applied,
         rule: index,
-        at: ['spec', 'rules', index, ...at],
-        value,
+        edit: entryIn(list, ['spec', 'rules', index, ...at], value),
         portBound: rule.to.length > 0,
       })),
     );
@@ -46,37 +45,39 @@ function isNearMiss(finding: Finding, { applied, rule }: Slot): boolean {
   );
 }
 
-function slotsOf(rule: PolicyRule, call: Call): readonly { at: readonly (string | number)[]; value: string }[] {
+/** A list of a rule, by the keys below the rule, and the value that it lacks. */
+interface Lacking {
+  readonly at: readonly (string | number)[];
+  readonly list: readonly string[];
+  readonly value: string;
+}
+
+function slotsOf(rule: PolicyRule, call: Call): readonly Lacking[] {
   const { principal } = call;
   const identity = principal === null ? null : principalParts(principal);
   if (principal === null || identity === null) return [];
   const account = `${identity.namespace}/${identity.serviceAccount}`;
-  const inSources =
-    restFits(rule, call, 'ALLOW') !== true
-      ? []
-      : rule.from.flatMap((source, index) => {
-          const at = ['from', index, 'source'];
-          if (source === null) return [];
-          if (source.principals.length > 0 && sourceFits(source, call, 'ALLOW', ['principals'])) {
-            return [{ at: [...at, 'principals'], value: principal }];
-          }
-          const byAccount = source.serviceAccounts.length > 0 && sourceFits(source, call, 'ALLOW', ['serviceAccounts']);
-          return byAccount ? [{ at: [...at, 'serviceAccounts'], value: account }] : [];
-        });
+  const sources = restFits(rule, call, 'ALLOW') === true ? rule.from : [];
+  const inSources = sources.flatMap((source, index) => {
+    if (source === null) return [];
+    const { principals, serviceAccounts } = source;
+    const lacks = (field: 'principals' | 'serviceAccounts'): boolean =>
+      source[field].length > 0 && sourceFits(source, call, 'ALLOW', [field]) === true;
+    if (lacks('principals'))
+      return [{ at: ['from', index, 'source', 'principals'], list: principals, value: principal }];
+    if (!lacks('serviceAccounts')) return [];
+    return [{ at: ['from', index, 'source', 'serviceAccounts'], list: serviceAccounts, value: account }];
+  });
   return [...inSources, ...conditionSlots(rule, call, principal)];
 }
 
 /** `when: source.principal` is another way to list callers. */
-function conditionSlots(
-  rule: PolicyRule,
-  call: Call,
-  principal: string,
-): readonly { at: readonly (string | number)[]; value: string }[] {
+function conditionSlots(rule: PolicyRule, call: Call, principal: string): readonly Lacking[] {
   return rule.when.flatMap(({ key, values, notValues }, index) => {
     if (key !== 'source.principal' || values.length === 0 || notValues.length > 0) return [];
     const others = { ...rule, when: rule.when.filter((_condition, other) => other !== index) };
     const fits = allOf([fromFits(others, call, 'ALLOW'), restFits(others, call, 'ALLOW')]);
-    return fits === true ? [{ at: ['when', index, 'values'], value: principal }] : [];
+    return fits === true ? [{ at: ['when', index, 'values'], list: values, value: principal }] : [];
   });
 }
 
@@ -84,4 +85,19 @@ function conditionSlots(
 export function admitsAlready(finding: Finding, destination: Destination, { policy }: AppliedPolicy): boolean {
   const call = callOf(finding, destination.port, policy.ref.namespace);
   return policy.rules.some((rule) => allOf([fromFits(rule, call, 'ALLOW'), restFits(rule, call, 'ALLOW')]) === true);
+}
+
+const TOKEN_FIELDS = ['requestPrincipals', 'notRequestPrincipals'] as const;
+
+/** True if a rule would admit the call with a valid token, which only a proxy that knows HTTP can have seen. */
+export function wantsToken(finding: Finding, destination: Destination, { policy }: AppliedPolicy): boolean {
+  const call = callOf(finding, destination.port, policy.ref.namespace);
+  if (call.layer4) return false;
+  return policy.rules.some((rule) => {
+    const asked = rule.from.some((source) => TOKEN_FIELDS.some((field) => (source?.[field].length ?? 0) > 0));
+    const when = rule.when.filter(({ key }) => !key.startsWith('request.auth.'));
+    if (!asked && when.length === rule.when.length) return false;
+    const from = rule.from.map((source) => sourceFits(source, call, 'ALLOW', TOKEN_FIELDS));
+    return allOf([from.length === 0 || anyOf(from), restFits({ ...rule, when }, call, 'ALLOW')]) !== false;
+  });
 }

@@ -18,7 +18,7 @@ export function callerName(finding: Finding): string {
 /** The identity a policy can name, and a remark on who shares it; null: the caller has none, or none that can be named. */
 export function callerIdentity(finding: Finding, mesh: MeshView): { principal: string; shared: string } | null {
   const principal = usablePrincipal(finding.source.principal);
-  return principal === null ? null : { principal, shared: sharedBy(principal, mesh) };
+  return principal === null ? null : { principal, shared: sharedBy(principal, mesh) + forOthers(finding, mesh) };
 }
 
 /** Every pod that runs as the service account has the identity, so an edit admits them all. */
@@ -28,11 +28,22 @@ function sharedBy(principal: string, mesh: MeshView): string {
     (pod) => pod.namespace === parts?.namespace && pod.serviceAccount === parts.serviceAccount,
   );
   const workloads = [...new Set(runs.map((pod) => workloadOf(pod.name)))].toSorted();
-  if (workloads.length > 1)
+  if (workloads.length > 1) {
     return ` ${workloads.length} workloads run as ${principal}: ${workloads.slice(0, 5).join(', ')}.`;
+  }
   return parts?.serviceAccount === 'default'
     ? ` The service account default is shared by all pods of ${parts.namespace} that have none of their own.`
     : '';
+}
+
+const GATEWAY_LABELS = ['gateway.networking.k8s.io/gateway-name', 'istio'];
+
+/** A gateway calls for its clients: what it may do, they may, unless it decides about them itself. */
+function forOthers(finding: Finding, mesh: MeshView): string {
+  const isGateway = sourcePods(finding, mesh).some(({ labels }) =>
+    GATEWAY_LABELS.some((label) => labels[label] !== undefined),
+  );
+  return isGateway ? ' The caller is a gateway: whoever it lets through is admitted.' : '';
 }
 
 const SYSTEM = ['kube-system', 'kube-public', 'kube-node-lease'];
@@ -44,23 +55,34 @@ const SYSTEM = ['kube-system', 'kube-public', 'kube-node-lease'];
 export function enrolCaller(finding: Finding, mesh: MeshView): Draft {
   const [pod = null] = sourcePods(finding, mesh);
   const namespace = pod?.namespace ?? finding.source.namespace;
-  if (!isNamespace(namespace) || SYSTEM.includes(namespace) || namespace === mesh.rootNamespace || pod?.hostNetwork) {
-    return unenrollable(finding);
-  }
-  if (pod !== null && (pod.dataplane === 'ambient' || pod.dataplane === 'sidecar')) return enrolledAlready(pod);
-  return finding.enforcedBy === 'ztunnel' || wantsAmbient(finding, mesh)
-    ? enrolStep(namespace, 'istio.io/dataplane-mode', 'ambient', pod, mesh)
-    : enrolStep(namespace, 'istio-injection', 'enabled', pod, mesh);
+  if (!isNamespace(namespace) || isOutside(finding, mesh)) return unenrollable(finding);
+  if (pod !== null && isEnrolled(finding, mesh)) return enrolledAlready(pod);
+  const [label, value] = wantsAmbient(finding, mesh) ? AMBIENT : INJECTION;
+  const labels = mesh.namespaces.find(({ name }) => name === namespace)?.labels ?? {};
+  if (pod !== null && labels[label] === value) return leftOut(pod, label);
+  return enrolStep(namespace, label, value, pod, mesh);
 }
 
-/** True if the caller can be enrolled by a label. */
-export function canEnrol(finding: Finding, mesh: MeshView): boolean {
-  return enrolCaller(finding, mesh).kind === 'enrol';
+const AMBIENT = ['istio.io/dataplane-mode', 'ambient'] as const;
+const INJECTION = ['istio-injection', 'enabled'] as const;
+
+/** True for a caller that is a pod in the mesh, as its labels, annotations and containers show. */
+export function isEnrolled(finding: Finding, mesh: MeshView): boolean {
+  const [pod = null] = sourcePods(finding, mesh);
+  return pod?.dataplane === 'ambient' || pod?.dataplane === 'sidecar';
+}
+
+/** True for a caller that labels cannot bring into the mesh: no pod, one in its node's network, or a part of the cluster. */
+export function isOutside(finding: Finding, mesh: MeshView): boolean {
+  const [pod = null] = sourcePods(finding, mesh);
+  const namespace = pod?.namespace ?? finding.source.namespace;
+  const isSystem = namespace === mesh.rootNamespace || SYSTEM.includes(namespace ?? '');
+  return !isNamespace(namespace) || isSystem || pod?.hostNetwork === true;
 }
 
 /** Where no proxy is named: as the destination takes part, and ambient if that is not known either. */
 function wantsAmbient(finding: Finding, mesh: MeshView): boolean {
-  if (finding.enforcedBy === 'waypoint') return true;
+  if (finding.enforcedBy === 'ztunnel' || finding.enforcedBy === 'waypoint') return true;
   if (finding.enforcedBy !== null) return false;
   const { address } = finding.destination;
   return address === null || mesh.podByIp(address)?.dataplane !== 'sidecar';
@@ -71,7 +93,7 @@ function enrolStep(namespace: string, label: string, value: string, pod: Pod | n
   const word = shellWord(namespace);
   const later =
     pod === null ? '' : ` Its identity will be ${mesh.trustDomain}/ns/${namespace}/sa/${pod.serviceAccount}.`;
-  return step('enrol', `bring the caller's namespace ${namespace} into the mesh, so that it has an identity.${later}`, {
+  return step('enrol', `Bring the caller's namespace ${namespace} into the mesh, so that it has an identity.${later}`, {
     risk: ambient
       ? `All pods of ${namespace} are captured. NetworkPolicies must let TCP 15008 in and out, and policies that refuse plain text apply to ${namespace} too. If it is still refused then, its identity has to be admitted.`
       : `Pods of ${namespace} get a sidecar when they are restarted. If the call is still refused then, its identity has to be admitted.`,
@@ -87,16 +109,32 @@ function enrolStep(namespace: string, label: string, value: string, pod: Pod | n
   });
 }
 
-function enrolledAlready({ namespace, name }: Pod): Draft {
+function enrolledAlready(pod: Pod): Draft {
+  const { namespace, name, dataplane } = pod;
   const place = `kubectl -n ${shellWord(namespace)}`;
   return step(
     'investigate',
-    `the caller ${namespace}/${name} is in the mesh, yet no identity was seen: find out why it came in plain text, or what stands between`,
+    `The caller ${namespace}/${name} is in the mesh, yet no identity was seen: find out why it came in plain text (a DestinationRule, an address that is no Service), or what stands between.`,
     {
       confirm: [
         `${place} get pod ${shellWord(name)} -o yaml`,
-        `istioctl ztunnel-config workloads --workload-namespace ${shellWord(namespace)}`,
+        dataplane === 'ambient'
+          ? `istioctl ztunnel-config workloads --workload-namespace ${shellWord(namespace)}`
+          : 'kubectl get destinationrules --all-namespaces -o yaml',
       ],
+    },
+  );
+}
+
+/** Its namespace is in the mesh, but the pod is not: it opts out, or it was made before its namespace was labelled. */
+function leftOut({ namespace, name }: Pod, label: string): Draft {
+  const pod = `${shellWord(namespace)} get pod ${shellWord(name)}`;
+  return step(
+    'enrol',
+    `Namespace ${namespace} is in the mesh, but the caller ${name} is not: take out the label or annotation by which its workload opts out, or restart it.`,
+    {
+      confirm: [`kubectl -n ${pod} -o yaml`, `kubectl get namespace ${shellWord(namespace)} -L ${label}`],
+      verify: [`kubectl -n ${pod} -o yaml`],
     },
   );
 }
@@ -105,7 +143,7 @@ function unenrollable(finding: Finding): Draft {
   const [address] = finding.source.addresses;
   return step(
     'investigate',
-    `find out who ${callerName(finding)} is: it has no identity and is no pod that labels would bring into the mesh, so no policy can name it`,
+    `Find out who ${callerName(finding)} is: it has no identity and is no pod that labels would bring into the mesh, so no policy can name it.`,
     {
       confirm:
         address === undefined

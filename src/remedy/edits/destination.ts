@@ -21,6 +21,9 @@ export interface Destination {
   readonly port: number | null;
 }
 
+/** The port on which ztunnel and waypoints take mesh traffic for all ports of a pod. */
+export const TUNNEL_PORT = 15008;
+
 /** The destination of a finding; null: not even its namespace is known, or it is no name. */
 export function destinationOf(finding: Finding, mesh: MeshView): Destination | null {
   const { address, workload, port } = finding.destination;
@@ -37,7 +40,10 @@ export function destinationOf(finding: Finding, mesh: MeshView): Destination | n
     labels: pod?.labels ?? templateLabels(mesh, namespace, owner),
     pods,
     service: dialled ?? (pod === undefined ? null : serviceSelecting(pod, mesh)),
-    port: port === null || pod === undefined ? port : podPort(port, pod, dialled, viaService),
+    port:
+      port === null || port === TUNNEL_PORT || pod === undefined
+        ? innerPort(port)
+        : podPort(port, pod, dialled, viaService),
   };
 }
 
@@ -104,6 +110,11 @@ function templateLabels(mesh: MeshView, namespace: string, workload: string | nu
     if (Object.keys(labels).length > 0) return labels;
   }
   return null;
+}
+
+/** The tunnel's port is no application's: what it carried is not known then. */
+function innerPort(port: number | null): number | null {
+  return port === TUNNEL_PORT ? null : port;
 }
 
 /** A port that the pod does not have, but the Service that was dialled does, is the Service's: then where that leads. */

@@ -8,7 +8,7 @@ import { callerIdentity, callerName, enrolCaller } from './caller.ts';
 import { draftOf, patchObject } from './change.ts';
 import { type Destination, destinationOf } from './destination.ts';
 import { type Call, callOf, fromFits, restFits, sourceFits } from './fit.ts';
-import type { Edit } from './json-patch.ts';
+import { type Edit, entryIn } from './json-patch.ts';
 import { showPolicy } from './kubectl.ts';
 import { principalParts } from './names.ts';
 import { policiesFor } from './policies.ts';
@@ -43,7 +43,7 @@ export function exceptCaller(finding: Finding, mesh: MeshView): readonly Draft[]
   return [
     draftOf(changes, {
       kind: 'policy-change',
-      summary: `add ${caller.principal} to ${list} in AuthorizationPolicy ${names.join(' and ')}`,
+      summary: `Add ${caller.principal} to ${list} in AuthorizationPolicy ${names.join(' and ')}.`,
       risk: `Every pod with that identity is no longer denied.${caller.shared}${decided ? '' : DECISION}`,
       verify: destination === null ? [] : watchLogs(finding, mesh, destination),
     }),
@@ -101,7 +101,13 @@ function exceptionsOf(rule: PolicyRule, at: readonly (string | number)[], call: 
   const { principal } = call;
   if (principal === null) return [];
   const listing = rule.when.findIndex(({ key, notValues }) => key === 'source.principal' && notValues.length > 0);
-  if (listing >= 0) return [{ kind: 'listed', edits: [append([...at, 'when', listing, 'notValues'], principal)] }];
+  if (listing >= 0)
+    return [
+      {
+        kind: 'listed',
+        edits: [entryIn(rule.when[listing]?.notValues ?? [], [...at, 'when', listing, 'notValues'], principal)],
+      },
+    ];
   if (rule.from.length === 0) {
     const from = [{ source: { notPrincipals: [principal] } }];
     return [{ kind: 'other', edits: [{ op: 'set', at: [...at, 'from'], value: from }] }];
@@ -118,21 +124,17 @@ function exceptionFrom(source: PolicySource, at: readonly (string | number)[], p
   if (source.principals.includes(principal) || source.serviceAccounts.includes(account))
     return { kind: 'named', edits: [] };
   if (source.notServiceAccounts.length > 0) {
-    return { kind: 'listed', edits: [append([...at, 'notServiceAccounts'], account)] };
+    return { kind: 'listed', edits: [entryIn(source.notServiceAccounts, [...at, 'notServiceAccounts'], account)] };
   }
   const kind = source.notPrincipals.length > 0 ? 'listed' : 'other';
-  return { kind, edits: [append([...at, 'notPrincipals'], principal)] };
-}
-
-function append(at: readonly (string | number)[], value: string): Edit {
-  return { op: 'append', at, value };
+  return { kind, edits: [entryIn(source.notPrincipals, [...at, 'notPrincipals'], principal)] };
 }
 
 function namedOnPurpose(finding: Finding, denials: readonly Denial[]): Draft {
   const names = denials.map(({ policy }) => `${policy.ref.namespace}/${policy.ref.name}`);
   return step(
     'none',
-    `AuthorizationPolicy ${names.join(' and ')} denies ${callerName(finding)} by name: it works as it was written, and only its owner can take the name out`,
+    `AuthorizationPolicy ${names.join(' and ')} denies ${callerName(finding)} by name: it works as it was written, and only its owner can take the name out.`,
     { confirm: denials.map(({ policy }) => showPolicy(policy.ref)) },
   );
 }
@@ -142,7 +144,7 @@ function editByHand(finding: Finding): Draft {
   const policy = names.length === 0 ? 'the DENY policy that matched' : `AuthorizationPolicy ${names.join(', ')}`;
   return step(
     'investigate',
-    `read ${policy} and decide whether ${callerName(finding)} should be denied; if not, add it without spiffe:// to the notPrincipals list of the rule that matched, and to no other rule`,
+    `Read ${policy} and decide whether ${callerName(finding)} should be denied; if not, add it without spiffe:// to the notPrincipals list of the rule that matched, and to no other rule.`,
     {
       risk: 'Add no ALLOW policy: DENY is asked first, and the first ALLOW policy of a workload refuses everybody else.',
       confirm: finding.policies.map(showPolicy),

@@ -7,7 +7,7 @@ import { decodePeerAuthentication } from '../../policy/decode.ts';
 import { allOf } from '../../policy/network-match.ts';
 import { shellWord } from '../../text/shell.ts';
 import { valueAt } from '../../text/untyped.ts';
-import { callerName, enrolCaller } from './caller.ts';
+import { callerName, enrolCaller, isEnrolled, isOutside } from './caller.ts';
 import { createObject, draftOf, type PlannedChange, patchObject } from './change.ts';
 import { type Destination, destinationOf } from './destination.ts';
 import { callOf, fromFits, restFits } from './fit.ts';
@@ -21,10 +21,14 @@ import { watchLogs } from './watch.ts';
 /**
  * Drafts for plain text that STRICT refused, best first: bring the caller into the mesh; where that cannot be, except the
  * one port of the destination's pods. Only the oldest PeerAuthentication that selects a pod counts, so that one is
- * extended where there is one; a new one always has a selector. Never empty.
+ * extended where there is one; a new one always has a selector. A caller that is in the
+ * mesh needs no exception: its own side has to be put right. Never empty.
  */
 export function exemptPort(finding: Finding, mesh: MeshView): readonly Draft[] {
-  return [enrolCaller(finding, mesh), exemption(finding, mesh)];
+  const enrol = enrolCaller(finding, mesh);
+  if (isEnrolled(finding, mesh)) return [enrol];
+  const exempt = exemption(finding, mesh);
+  return isOutside(finding, mesh) ? [exempt, enrol] : [enrol, exempt];
 }
 
 function exemption(finding: Finding, mesh: MeshView): Draft {
@@ -45,7 +49,7 @@ function exemption(finding: Finding, mesh: MeshView): Draft {
   const name = `${planned.change.object.namespace}/${planned.change.object.name}`;
   return draftOf([planned], {
     kind: 'policy-change',
-    summary: `accept plain text on port ${port} of ${name}, if ${callerName(finding)} cannot be brought into the mesh`,
+    summary: `Let PeerAuthentication ${name} accept plain text on port ${port}, if ${callerName(finding)} cannot be brought into the mesh.`,
     risk: risksOf(finding, mesh, destination, planned),
     verify: watchLogs(finding, mesh, destination),
   });
@@ -141,7 +145,7 @@ function risksOf(finding: Finding, mesh: MeshView, destination: Destination, { c
 function exemptAlready({ ref }: PeerAuthentication, port: number): Draft {
   return step(
     'investigate',
-    `PeerAuthentication ${ref.namespace}/${ref.name} accepts plain text on port ${port} already: see whether it is in force, and whether it is the oldest that selects the pod`,
+    `PeerAuthentication ${ref.namespace}/${ref.name} accepts plain text on port ${port} already: see whether it is in force, and whether it is the oldest that selects the pod.`,
     {
       confirm: [
         `kubectl -n ${shellWord(ref.namespace)} get peerauthentication -o yaml`,
@@ -157,7 +161,7 @@ function exemptByHand(finding: Finding): Draft {
   const at = port === null ? 'the port' : `port ${port}`;
   return step(
     'policy-change',
-    `only if the caller cannot be brought into the mesh: in the oldest PeerAuthentication that selects the pods of ${workload ?? 'the destination'}, or a new one with a selector and mode STRICT, set portLevelMtls to PERMISSIVE for ${at} (the pod's port, not the Service's)`,
+    `Only if the caller cannot be brought into the mesh: in the oldest PeerAuthentication that selects the pods of ${workload ?? 'the destination'}, or a new one with a selector and mode STRICT, set portLevelMtls to PERMISSIVE for ${at} (the pod's port, not the Service's).`,
     {
       risk: `Everybody who reaches ${at} may use it without encryption and identity.`,
       confirm: [`kubectl ${place} get peerauthentication -o yaml`, `kubectl ${place} get pods --show-labels`],

@@ -24,8 +24,10 @@ export interface Call {
 /** The call of a finding, against policies of a namespace. `port` is the pod's. */
 export function callOf(finding: Finding, port: number | null, policyNamespace: string): Call {
   const { principal, addresses } = finding.source;
-  const requests = requestOf(finding);
-  return { principal, addresses, port, ...requests, layer4: isLayer4(finding), policyNamespace };
+  const { methods, paths, complete } = requestsOf(finding);
+  const [method = null] = methods.length === 1 ? methods : [];
+  const [path = null] = paths.length === 1 && complete ? paths : [];
+  return { principal, addresses, port, method, path, layer4: isLayer4(finding), policyNamespace };
 }
 
 /** True where no HTTP field may stand in a policy: at ztunnel, and wherever it is not known who enforces. */
@@ -36,18 +38,23 @@ export function isLayer4({ enforcedBy }: Finding): boolean {
 /** Segments of a path that differ from call to call: numbers, hashes, UUIDs. Flows join paths which differ in these only. */
 const VARIES = /\/(?:\d+|[^/]*[0-9a-f]{8}[^/]*)(?:\/|$)/i;
 
-/** Method and path of the finding's requests; null where they differ, or are not of HTTP. The query is cut off. */
-export function requestOf(finding: Finding): { readonly method: string | null; readonly path: string | null } {
-  const requests = finding.flows.map((flow) => flow.record).filter((record) => record.kind === 'request');
-  const methods = new Set(requests.map((request) => request.method));
-  const paths = new Set(requests.map((request) => request.path?.replace(/[?#].*$/s, '') ?? null));
-  const path = only(paths);
-  return { method: only(methods), path: path === null || (finding.count > 1 && VARIES.test(path)) ? null : path };
+/** Methods and paths of the finding's requests, sorted; without queries. `complete` false: some cannot be listed. */
+export interface Requests {
+  readonly methods: readonly string[];
+  readonly paths: readonly string[];
+  readonly complete: boolean;
 }
 
-function only(values: ReadonlySet<string | null>): string | null {
-  const [value = null] = values;
-  return values.size === 1 ? value : null;
+/** What the finding's requests were; empty lists for what is not of HTTP. */
+export function requestsOf(finding: Finding): Requests {
+  const requests = finding.flows.map((flow) => flow.record).filter((record) => record.kind === 'request');
+  const methods = requests.map(({ method }) => method).filter((method) => method !== null);
+  const paths = requests.map(({ path }) => path?.replace(/[?#].*$/s, '') ?? null).filter((path) => path !== null);
+  return {
+    methods: [...new Set(methods)].toSorted(),
+    paths: [...new Set(paths)].toSorted(),
+    complete: paths.length === requests.length && !(finding.count > 1 && paths.some((path) => VARIES.test(path))),
+  };
 }
 
 /** Whether a rule's `from` covers the caller. Without sources it covers everybody. */

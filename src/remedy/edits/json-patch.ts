@@ -34,6 +34,15 @@ export type Edit =
   /** Takes a field away. */
   | { readonly op: 'unset'; readonly at: readonly (string | number)[] };
 
+/**
+ * The edit that puts a name into a list of names: at the end, or in the place where it stands with the scheme of SPIFFE,
+ * which never matches anything.
+ */
+export function entryIn(list: readonly string[], at: readonly (string | number)[], name: string): Edit {
+  const misspelt = list.indexOf(`spiffe://${name}`);
+  return misspelt < 0 ? { op: 'append', at, value: name } : { op: 'set', at: [...at, misspelt], value: name };
+}
+
 /** What edits do to an object: forwards, backwards, and the object they end in. */
 export interface Patch {
   readonly after: Json;

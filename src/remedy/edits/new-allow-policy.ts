@@ -46,7 +46,7 @@ export function newAllowPolicy({ finding, mesh, destination, principal, shared }
   });
   return draftOf([planned], {
     kind: 'policy-change',
-    summary: `create an ALLOW policy that admits ${principal} to ${namespace}/${target}`,
+    summary: `Create an ALLOW policy that admits ${principal} to ${namespace}/${target}.`,
     risk: `${guessed ? GUESSED : ''}Admits every pod with that identity.${shared}${mesh.known ? '' : FIRST}`,
     verify: watchLogs(finding, mesh, destination),
   });

@@ -6,13 +6,10 @@ import { listPods } from '../../text/kubectl.ts';
 import { shellWord } from '../../text/shell.ts';
 import { callerName } from './caller.ts';
 import { draftOf, type PlannedChange, patchObject, refOf } from './change.ts';
-import { destinationOf, sourcePods } from './destination.ts';
+import { destinationOf, sourcePods, TUNNEL_PORT } from './destination.ts';
 import { showPolicy } from './kubectl.ts';
 import { type Direction, type IsolatingRule, isForPort, isolationOf } from './network-policy.ts';
 import { step } from './step.ts';
-
-/** The port on which ztunnel and waypoints take mesh traffic for all ports of a pod. */
-const HBONE_PORT = 15008;
 
 /**
  * Drafts for a tunnel that is not answered: port 15008 is added to the NetworkPolicy rule that lets the caller reach the
@@ -44,7 +41,7 @@ interface Ends {
 
 function endsOf(finding: Finding, mesh: MeshView, source: Pod | null, target: Pod, port: number | null): Ends {
   const caller = source ?? { ip: finding.source.addresses[0] ?? '' };
-  const tunnel: NetworkProbe = { source: caller, destination: target, port: HBONE_PORT, protocol: 'TCP' };
+  const tunnel: NetworkProbe = { source: caller, destination: target, port: TUNNEL_PORT, protocol: 'TCP' };
   return {
     source: endOf(caller, mesh),
     destination: endOf(target, mesh),
@@ -72,7 +69,8 @@ function check(mesh: MeshView, ends: Ends, direction: Direction): Check {
       rule.peer !== false && (inner === null || isForPort(rule, inner) !== false) && isForPort(rule, tunnel) === false,
   );
   const [near = null] = candidates.toSorted((a, b) => rank(a) - rank(b));
-  return { near, closedBy: near === null ? policies : [] };
+  const mayBeOpen = rules.some((rule) => rule.peer !== false && isForPort(rule, tunnel) !== false);
+  return { near, closedBy: near === null && !mayBeOpen ? policies : [] };
 }
 
 /** A rule that surely is for the caller first, and among those one that is for few. */
@@ -81,7 +79,7 @@ function rank({ peer, rule }: IsolatingRule): number {
 }
 
 function openIn({ policy, direction, index }: IsolatingRule): PlannedChange | null {
-  const value = { protocol: 'TCP', port: HBONE_PORT };
+  const value = { protocol: 'TCP', port: TUNNEL_PORT };
   return patchObject(policy, [{ op: 'append', at: ['spec', direction, index, 'ports'], value }]);
 }
 
@@ -92,8 +90,8 @@ function openDraft(finding: Finding, rules: readonly IsolatingRule[], planned: r
   const open = rules.some(({ rule }) => rule.peers.length === 0);
   return draftOf(planned, {
     kind: 'network-policy',
-    summary: `add TCP ${HBONE_PORT} to ${places.join(' and ')}`,
-    risk: `Port ${HBONE_PORT} carries all ports of the pod: which of them a caller may use is then up to AuthorizationPolicies.${open ? ' The rule names no peers, so the port opens for everybody, as its other ports are.' : ''}`,
+    summary: `Add TCP ${TUNNEL_PORT} to ${places.join(' and ')}.`,
+    risk: `Port ${TUNNEL_PORT} carries all ports of the pod: which of them a caller may use is then up to AuthorizationPolicies.${open ? ' The rule names no peers, so the port opens for everybody, as its other ports are.' : ''}`,
     verify: [
       `istioctl ztunnel-config connections${finding.source.namespace === null ? '' : ` --workload-namespace ${shellWord(finding.source.namespace)}`}`,
     ],
@@ -111,7 +109,7 @@ function closed(finding: Finding, checks: readonly Check[]): readonly Draft[] {
   return [
     step(
       'investigate',
-      `NetworkPolicy ${policies.map(nameOf).join(', ')} lets ${callerName(finding)} through on no port: decide whether it should, and if so add a rule for it with its port and TCP ${HBONE_PORT}`,
+      `NetworkPolicy ${policies.map(nameOf).join(', ')} lets ${callerName(finding)} through on no port: decide whether it should, and if so add a rule for it with its port and TCP ${TUNNEL_PORT}.`,
       {
         risk: 'A rule for port 15008 without peers would open all ports of the pod to everybody.',
         confirm: policies.map((policy) => showPolicy(refOf(policy))),
@@ -128,7 +126,7 @@ function lookElsewhere(finding: Finding, target: Pod | null, source: Pod | null)
   const known = [...namespaces].filter((namespace) => namespace !== null);
   return step(
     'investigate',
-    `no NetworkPolicy of the mesh given stops TCP ${HBONE_PORT}: look at policies of the CNI, at firewalls and security groups between the nodes, and whether the pod is alive`,
+    `No NetworkPolicy of the mesh given stops TCP ${TUNNEL_PORT}: look at policies of the CNI, at firewalls and security groups between the nodes, and whether the pod is alive.`,
     {
       confirm: [
         ...known.map((namespace) => `kubectl -n ${shellWord(namespace)} get networkpolicy`),
@@ -145,9 +143,9 @@ function openByHand(finding: Finding): Draft {
   );
   return step(
     'network-policy',
-    `if a NetworkPolicy lists ports for ${callerName(finding)}, add TCP ${HBONE_PORT} to the ports of that same rule, at the destination (ingress) and at the caller (egress)`,
+    `If a NetworkPolicy lists ports for ${callerName(finding)}, add TCP ${TUNNEL_PORT} to the ports of that same rule, at the destination (ingress) and at the caller (egress).`,
     {
-      risk: `Port ${HBONE_PORT} carries all ports of the pod: which of them a caller may use is then up to AuthorizationPolicies.`,
+      risk: `Port ${TUNNEL_PORT} carries all ports of the pod: which of them a caller may use is then up to AuthorizationPolicies.`,
       confirm: [...new Set(namespaces)].map(
         (namespace) => `kubectl -n ${shellWord(namespace)} get networkpolicy -o yaml`,
       ),

@@ -60,7 +60,7 @@ export function throughWaypoint(finding: Finding, mesh: MeshView): readonly Draf
   return [
     draftOf([guard, ...moved.filter((planned) => planned !== null)], {
       kind: 'policy-change',
-      summary: `let the waypoint of ${service.hostname} decide about its clients, and the pods admit the waypoint only`,
+      summary: `Let the waypoint of ${service.hostname} decide about its clients, and the pods admit the waypoint only.`,
       risk: 'Clients that call the pods without the waypoint are refused, also those that were admitted so far.',
       verify: [`istioctl ztunnel-config services --service-namespace ${shellWord(namespace)}`],
     }),
@@ -79,7 +79,7 @@ function moveStep(finding: Finding): Draft {
   const place = namespace === null ? '--all-namespaces' : `-n ${shellWord(namespace)}`;
   return step(
     'policy-change',
-    `move the rule that names the clients to a policy with targetRefs to the Service, and let the policy at the pods admit the waypoint ${callerName(finding)} only`,
+    `Move the rule that names the clients to a policy with targetRefs to the Service, and let the policy at the pods admit the waypoint ${callerName(finding)} only.`,
     {
       risk: 'Both changes belong together: the waypoint beside the clients would admit whoever it serves, the move alone whoever avoids it.',
       confirm: [`kubectl ${place} get authorizationpolicy -o yaml`, `kubectl ${place} get service --show-labels`],
