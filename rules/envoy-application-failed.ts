@@ -1,8 +1,8 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { calledName, requestName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { applicationLogs } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { calledName, requestName } from '../src/text/envoy-record.ts';
-import { applicationLogs } from '../src/text/proxy-commands.ts';
 
 /** 5xx or a failing gRPC status from behind the proxy. */
 export const rule: Rule = {

@@ -1,8 +1,8 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { enforcerOf, requestName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { inRoot } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { enforcerOf, requestName } from '../src/text/envoy-record.ts';
-import { inRoot } from '../src/text/kubectl.ts';
 
 /** The ext_authz service said no. */
 export const rule: Rule = {

@@ -1,9 +1,9 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { enforcerOf, requestName } from '../src/causes/envoy-record.ts';
+import { parseRbacId } from '../src/causes/rbac-id.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { inRoot } from '../src/remedy/commands/kubectl.ts';
 import { showPolicy, step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { enforcerOf, requestName } from '../src/text/envoy-record.ts';
-import { inRoot } from '../src/text/kubectl.ts';
-import { parseRbacId } from '../src/text/rbac-id.ts';
 
 /** A CUSTOM policy whose provider is unknown or unusable denies all it matches. */
 export const rule: Rule = {

@@ -1,10 +1,10 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { calledName, envoyFacts, parseClusterName } from '../src/causes/envoy-record.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
 import type { Flow } from '../src/model/traffic.ts';
+import { listEndpoints } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { calledName, envoyFacts, parseClusterName } from '../src/text/envoy-record.ts';
-import { listEndpoints } from '../src/text/proxy-commands.ts';
 
 /** DC and DR: the caller closed or reset. */
 export const rule: Rule = {

@@ -1,7 +1,7 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { envoyFacts, requestName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { envoyFacts, requestName } from '../src/text/envoy-record.ts';
 
 /** A route matched, but its cluster does not exist. */
 export const rule: Rule = {

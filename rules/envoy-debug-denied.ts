@@ -1,6 +1,6 @@
+import { parseRbacVerdict } from '../src/causes/rbac-verdict.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { showPolicy, step } from '../src/remedy/edits/index.ts';
-import { parseRbacVerdict } from '../src/text/rbac-verdict.ts';
 
 /** The verdict of an enforcing RBAC filter in the debug log. */
 export const rule: Rule = {

@@ -1,7 +1,7 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { envoyFacts, requestName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { envoyFacts, requestName } from '../src/text/envoy-record.ts';
 
 /** REGISTRY_ONLY: an unknown destination went to BlackHoleCluster or the route block_all. */
 export const rule: Rule = {

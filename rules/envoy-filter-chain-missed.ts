@@ -1,13 +1,13 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { envoyFacts } from '../src/causes/envoy-record.ts';
 import type { Category, Certainty, Finding, Rule } from '../src/model/finding.ts';
 import type { MeshView, Pod } from '../src/model/mesh.ts';
 import type { LogRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { exemptPort, step } from '../src/remedy/edits/index.ts';
 import { parseHostPort } from '../src/text/address.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { envoyFacts } from '../src/text/envoy-record.ts';
-import { wordOr } from '../src/text/kubectl.ts';
 import { isPrivateAddress } from '../src/text/private-address.ts';
 
 /** A listener closed a connection that none of its filter chains fits: plaintext at a STRICT port, or an unknown SNI at a gateway. */

@@ -1,8 +1,8 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { dialledAddress } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { inRoot, WORKLOADS, wordOr } from '../src/remedy/commands/kubectl.ts';
 import { openHbonePort, step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { dialledAddress } from '../src/text/envoy-record.ts';
-import { inRoot, WORKLOADS, wordOr } from '../src/text/kubectl.ts';
 
 /** A connection to port 15008 that was refused or not answered. */
 export const rule: Rule = {

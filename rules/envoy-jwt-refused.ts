@@ -1,11 +1,11 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { enforcerOf, requestName } from '../src/causes/envoy-record.ts';
+import { type JwtReason, jwtReason } from '../src/causes/jwt-refusal.ts';
 import type { Finding, Rule } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { Draft } from '../src/model/remedy.ts';
+import { inRoot, wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { enforcerOf, requestName } from '../src/text/envoy-record.ts';
-import { type JwtReason, jwtReason } from '../src/text/jwt-refusal.ts';
-import { inRoot, wordOr } from '../src/text/kubectl.ts';
 
 /** RequestAuthentication refused the token, with the reason in the details. */
 export const rule: Rule = {

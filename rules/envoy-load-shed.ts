@@ -1,8 +1,8 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { requestName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { requestName } from '../src/text/envoy-record.ts';
-import { wordOr } from '../src/text/kubectl.ts';
 
 /** OM, DO, UDO, LH: overload manager, drop overload, failed local health check. */
 export const rule: Rule = {

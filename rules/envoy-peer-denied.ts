@@ -1,9 +1,9 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { calledName, requestName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
+import { proxyLogs } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { calledName, requestName } from '../src/text/envoy-record.ts';
-import { wordOr } from '../src/text/kubectl.ts';
-import { proxyLogs } from '../src/text/proxy-commands.ts';
 
 /** The caller's side of a denial: the proxy of the destination gave the 403. */
 export const rule: Rule = {

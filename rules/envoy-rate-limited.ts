@@ -1,8 +1,8 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { enforcerOf, requestName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { enforcerOf, requestName } from '../src/text/envoy-record.ts';
 
 /** RL and RLSE. */
 export const rule: Rule = {

@@ -1,11 +1,11 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { cameInPlaintext, enforcerOf, requestName, unseenIdentity } from '../src/causes/envoy-record.ts';
 import type { Finding, Rule } from '../src/model/finding.ts';
 import type { LogRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { allowCaller, step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { cameInPlaintext, enforcerOf, requestName, unseenIdentity } from '../src/text/envoy-record.ts';
-import { wordOr } from '../src/text/kubectl.ts';
 
 /** ALLOW policies apply to the workload and no rule of any of them matched the request. */
 export const rule: Rule = {

@@ -1,9 +1,9 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { enforcerOf, requestName, unseenIdentity } from '../src/causes/envoy-record.ts';
+import { parseRbacId } from '../src/causes/rbac-id.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { exceptCaller, showPolicy, step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { enforcerOf, requestName, unseenIdentity } from '../src/text/envoy-record.ts';
-import { parseRbacId } from '../src/text/rbac-id.ts';
 
 /** A rule of a DENY policy matched; Envoy names policy and rule. */
 export const rule: Rule = {

@@ -1,9 +1,9 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { enforcerOf, requestName, unseenIdentity } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { enforcerOf, requestName, unseenIdentity } from '../src/text/envoy-record.ts';
-import { wordOr } from '../src/text/kubectl.ts';
 
 /** An RBAC denial whose policy the line does not name, or a 403 that looks like one in a format without details. */
 export const rule: Rule = {

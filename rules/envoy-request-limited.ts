@@ -1,8 +1,8 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { requestName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { requestName } from '../src/text/envoy-record.ts';
 
 /** 408 and 413 that the proxy gave itself. */
 export const rule: Rule = {

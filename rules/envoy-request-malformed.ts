@@ -1,9 +1,9 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { envoyFacts } from '../src/causes/envoy-record.ts';
 import type { Level, Rule } from '../src/model/finding.ts';
+import { showService } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { envoyFacts } from '../src/text/envoy-record.ts';
-import { showService } from '../src/text/proxy-commands.ts';
 
 /** DPE and its relatives: the proxy could not or would not read the request. */
 export const rule: Rule = {

@@ -1,9 +1,9 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { calledName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { listPods } from '../src/remedy/commands/kubectl.ts';
+import { applicationLogs } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { calledName } from '../src/text/envoy-record.ts';
-import { listPods } from '../src/text/kubectl.ts';
-import { applicationLogs } from '../src/text/proxy-commands.ts';
 
 /** The upstream died or broke the protocol after the response had begun. */
 export const rule: Rule = {

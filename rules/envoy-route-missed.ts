@@ -1,11 +1,11 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { requestName } from '../src/causes/envoy-record.ts';
 import type { Finding, Match, Rule } from '../src/model/finding.ts';
 import type { RequestRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { requestName } from '../src/text/envoy-record.ts';
-import { wordOr } from '../src/text/kubectl.ts';
 
 /** No virtual host or no route matched. */
 export const rule: Rule = {

@@ -1,5 +1,5 @@
+import { parseRbacVerdict } from '../src/causes/rbac-verdict.ts';
 import type { Rule } from '../src/model/finding.ts';
-import { parseRbacVerdict } from '../src/text/rbac-verdict.ts';
 
 /** The verdict of a dry-run policy in the debug log. Nothing was denied. */
 export const rule: Rule = {

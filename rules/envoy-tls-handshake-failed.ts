@@ -1,8 +1,8 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { calledName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { listDestinationRules } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { calledName } from '../src/text/envoy-record.ts';
-import { listDestinationRules } from '../src/text/proxy-commands.ts';
 
 /** Versions, ciphers, ALPN or SNI of the two ends do not fit. */
 export const rule: Rule = {

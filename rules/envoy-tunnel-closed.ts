@@ -1,9 +1,9 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { calledName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
+import { listEndpoints } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { calledName } from '../src/text/envoy-record.ts';
-import { ztunnelLogs } from '../src/text/kubectl.ts';
-import { listEndpoints } from '../src/text/proxy-commands.ts';
 
 /** The request inside an HBONE tunnel saw the tunnel end; the line of the tunnel has the reason. */
 export const rule: Rule = {

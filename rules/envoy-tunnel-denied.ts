@@ -1,8 +1,8 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { dialledAddress } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { wordOr, ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { dialledAddress } from '../src/text/envoy-record.ts';
-import { wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
 
 /** ztunnel at the destination answered the CONNECT of a waypoint or sidecar with 403 (401 in old releases). */
 export const rule: Rule = {

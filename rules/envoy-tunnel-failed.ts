@@ -1,9 +1,9 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { dialledAddress } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
+import { applicationLogs, listEndpoints } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { dialledAddress } from '../src/text/envoy-record.ts';
-import { ztunnelLogs } from '../src/text/kubectl.ts';
-import { applicationLogs, listEndpoints } from '../src/text/proxy-commands.ts';
 
 /** ztunnel at the destination answered the CONNECT with another status than 401 or 403. */
 export const rule: Rule = {

@@ -1,6 +1,6 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
 
 /** A CONNECT that the inner listener of a waypoint could not place. */
 export const rule: Rule = {

@@ -1,12 +1,12 @@
+import { destinationTls } from '../src/causes/destination-tls.ts';
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { calledName, dialledAddress, envoyFacts, isInbound, parseClusterName } from '../src/causes/envoy-record.ts';
 import type { Category, Certainty, Rule } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { LogRecord } from '../src/model/record.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
+import { applicationLogs, listDestinationRules, proxyLogs } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { destinationTls } from '../src/text/destination-tls.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { calledName, dialledAddress, envoyFacts, isInbound, parseClusterName } from '../src/text/envoy-record.ts';
-import { wordOr } from '../src/text/kubectl.ts';
-import { applicationLogs, listDestinationRules, proxyLogs } from '../src/text/proxy-commands.ts';
 
 /** UC before a response. Who closed it, and why, follows from what is known about the destination. */
 export const rule: Rule = {

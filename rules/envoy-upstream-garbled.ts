@@ -1,8 +1,8 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { calledName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { applicationLogs, showService } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { calledName } from '../src/text/envoy-record.ts';
-import { applicationLogs, showService } from '../src/text/proxy-commands.ts';
 
 /** UPE before a response. */
 export const rule: Rule = {

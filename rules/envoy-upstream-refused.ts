@@ -1,8 +1,8 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { calledName, isInbound } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { applicationLogs, listEndpoints, showService } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { calledName, isInbound } from '../src/text/envoy-record.ts';
-import { applicationLogs, listEndpoints, showService } from '../src/text/proxy-commands.ts';
 
 /** Connection refused by the endpoint, or by the own application. */
 export const rule: Rule = {

@@ -1,9 +1,9 @@
+import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import { calledName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { listPods, wordOr } from '../src/remedy/commands/kubectl.ts';
+import { listEndpoints } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { envoyFailure } from '../src/text/envoy-failure.ts';
-import { calledName } from '../src/text/envoy-record.ts';
-import { listPods, wordOr } from '../src/text/kubectl.ts';
-import { listEndpoints } from '../src/text/proxy-commands.ts';
 
 /** A TCP connect that timed out, or that a router answered with unreachable. */
 export const rule: Rule = {

@@ -1,6 +1,6 @@
 import type { Rule } from '../src/model/finding.ts';
+import { inRoot } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { inRoot } from '../src/text/kubectl.ts';
 
 /** The xDS stream could not be opened again. */
 export const rule: Rule = {

@@ -1,6 +1,6 @@
+import { knativeFailure } from '../src/causes/knative-failure.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { knativeFailure } from '../src/text/knative-failure.ts';
 
 /** Activator or autoscaler got a reset or 502/503 from a proxy. */
 export const rule: Rule = {

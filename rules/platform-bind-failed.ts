@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
+import { inRoot, listPods } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { inRoot, listPods } from '../src/text/kubectl.ts';
 
 const MESSAGE = /failed to bind to address (\S+): (.*)$/;
 

@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
+import { inRoot } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { inRoot } from '../src/text/kubectl.ts';
 
 const MESSAGE = /^(?:drain duration expired with pending connections|inbound serve drain err: )/;
 

@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
+import { inRoot, ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { inRoot, ztunnelLogs } from '../src/text/kubectl.ts';
 
 const PING = /^(?:HBONE ping (?:timeout|error)|ping error)/;
 const HANDSHAKE = /^Error in HBONE connection handshake: /;

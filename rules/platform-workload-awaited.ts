@@ -1,6 +1,6 @@
 import type { Match, Rule } from '../src/model/finding.ts';
+import { inRoot, WORKLOADS, ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { inRoot, WORKLOADS, ztunnelLogs } from '../src/text/kubectl.ts';
 
 const MESSAGE = /^timed out waiting for workload(?: '([^']*)')? from xds/;
 

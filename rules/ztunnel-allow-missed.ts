@@ -1,15 +1,15 @@
+import { waypointSign } from '../src/causes/waypoint.ts';
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Finding, Match, Rule } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { Decision } from '../src/model/policy.ts';
 import type { ConnectionRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
 import { decideObserved } from '../src/policy/ambient/observed.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { allowCaller, step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { wordOr } from '../src/text/kubectl.ts';
 import { parseSpiffeId, principalOf } from '../src/text/spiffe.ts';
-import { waypointSign } from '../src/text/waypoint.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** ALLOW policies apply to the destination and none of them admits the caller. ztunnel does not name them. */
 export const rule: Rule = {

@@ -1,9 +1,9 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
 import type { LogRecord } from '../src/model/record.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, destinationPort, sourceName } from '../src/text/ends.ts';
-import { wordOr } from '../src/text/kubectl.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** Nothing listens on the port of the pod. */
 export const rule: Rule = {

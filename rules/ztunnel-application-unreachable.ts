@@ -1,9 +1,9 @@
+import type { ZtunnelErrorKind } from '../src/causes/ztunnel-error.ts';
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
+import { listPods, wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { listPods, wordOr } from '../src/text/kubectl.ts';
-import type { ZtunnelErrorKind } from '../src/text/ztunnel-error.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 const HOW: ReadonlyMap<ZtunnelErrorKind, string> = new Map([
   ['application-timed-out', 'did not accept the connection within ten seconds'],

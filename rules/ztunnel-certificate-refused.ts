@@ -1,7 +1,7 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** A handshake that failed for a reason that has no rule of its own. */
 export const rule: Rule = {

@@ -1,12 +1,12 @@
+import { waypointSign } from '../src/causes/waypoint.ts';
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Finding, Match, Rule } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { Draft } from '../src/model/remedy.ts';
 import { decideObserved, isDeny } from '../src/policy/ambient/observed.ts';
+import { wordOr, ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { allowCaller, exceptCaller, step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
-import { waypointSign } from '../src/text/waypoint.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** The source's side of a denial: the destination ztunnel answered the CONNECT with 401. */
 export const rule: Rule = {

@@ -1,8 +1,8 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
+import { inRoot } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { inRoot } from '../src/text/kubectl.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** The proxy or the pod went away with the connection open. */
 export const rule: Rule = {

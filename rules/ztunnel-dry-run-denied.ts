@@ -1,7 +1,7 @@
 import type { Match, Rule } from '../src/model/finding.ts';
 import type { DiagnosticRecord } from '../src/model/record.ts';
+import { ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { showPolicy, step } from '../src/remedy/edits/index.ts';
-import { ztunnelLogs } from '../src/text/kubectl.ts';
 
 const MESSAGE = /^dry-run:? (deny policy match|no allow policies match)/;
 

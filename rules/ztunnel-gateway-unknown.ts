@@ -1,7 +1,7 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** The destination is in another network whose gateway is not known. */
 export const rule: Rule = {

@@ -1,7 +1,7 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
 import { openHbonePort } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** No answer from port 15008 of the next hop. */
 export const rule: Rule = {

@@ -1,8 +1,8 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
+import { listPods, WORKLOADS } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName } from '../src/text/ends.ts';
-import { listPods, WORKLOADS } from '../src/text/kubectl.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** Something that is not TLS, or not ztunnel's TLS, answers on 15008. */
 export const rule: Rule = {

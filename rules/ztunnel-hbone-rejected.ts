@@ -1,7 +1,7 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
 import { openHbonePort } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** An ICMP error or a local refusal instead of a tunnel. */
 export const rule: Rule = {

@@ -1,11 +1,11 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Finding, Match, Rule } from '../src/model/finding.ts';
 import type { ObjectRef } from '../src/model/mesh.ts';
 import type { Draft } from '../src/model/remedy.ts';
 import { decideObserved } from '../src/policy/ambient/observed.ts';
+import { listPods } from '../src/remedy/commands/kubectl.ts';
 import { exemptPort, showPolicy, step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { listPods } from '../src/text/kubectl.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 const CONVERTED = 'converted_peer_authentication_';
 

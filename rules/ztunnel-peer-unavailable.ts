@@ -1,10 +1,10 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
 import type { ConnectionRecord } from '../src/model/record.ts';
+import { listPods, wordOr, ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { parseHostPort } from '../src/text/address.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { listPods, wordOr, ztunnelLogs } from '../src/text/kubectl.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** 503 on the CONNECT: the destination ztunnel (or a waypoint) could not reach the application. */
 export const rule: Rule = {

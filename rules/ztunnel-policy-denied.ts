@@ -1,12 +1,12 @@
+import { waypointSign } from '../src/causes/waypoint.ts';
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Finding, Match, Rule } from '../src/model/finding.ts';
 import type { MeshView, ObjectRef } from '../src/model/mesh.ts';
 import { decideObserved } from '../src/policy/ambient/observed.ts';
 import { decodeAuthorizationPolicy } from '../src/policy/decode.ts';
+import { ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { exceptCaller, showPolicy, step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { ztunnelLogs } from '../src/text/kubectl.ts';
-import { waypointSign } from '../src/text/waypoint.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** An AuthorizationPolicy with action DENY matched. ztunnel names it. */
 export const rule: Rule = {

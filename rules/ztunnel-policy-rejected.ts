@@ -1,13 +1,13 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Finding, Match, Rule } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { Decision } from '../src/model/policy.ts';
 import type { ConnectionRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
 import { decideObserved, isDeny } from '../src/policy/ambient/observed.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { allowCaller, enrolCaller, exceptCaller, exemptPort, showPolicy, step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { wordOr } from '../src/text/kubectl.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** A rejection without reason, as releases before 1.24 print it: the policies of the mesh must tell which kind it was. */
 export const rule: Rule = {

@@ -1,8 +1,8 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
+import { ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { ztunnelLogs } from '../src/text/kubectl.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** A client with a mesh certificate sent something on 15008 that no ztunnel sends. */
 export const rule: Rule = {

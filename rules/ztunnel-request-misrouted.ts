@@ -1,9 +1,9 @@
+import type { ZtunnelError } from '../src/causes/ztunnel-error.ts';
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
+import { listPods, WORKLOADS } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
-import { listPods, WORKLOADS } from '../src/text/kubectl.ts';
-import type { ZtunnelError } from '../src/text/ztunnel-error.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** The tunnel came to a pod that is not the one it asked for. */
 export const rule: Rule = {

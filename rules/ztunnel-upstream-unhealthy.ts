@@ -1,10 +1,10 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
 import type { MeshView, Service } from '../src/model/mesh.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { parseHostPort } from '../src/text/address.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { wordOr } from '../src/text/kubectl.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** The Service is known, but has no endpoint for this port. */
 export const rule: Rule = {

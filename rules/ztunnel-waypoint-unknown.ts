@@ -1,9 +1,9 @@
+import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Finding, Match, Rule } from '../src/model/finding.ts';
 import type { ObjectRef } from '../src/model/mesh.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
-import { wordOr } from '../src/text/kubectl.ts';
-import { ztunnelErrorOf } from '../src/text/ztunnel-error.ts';
 
 /** The destination is served by a waypoint that ztunnel does not know, or that has no endpoint. */
 export const rule: Rule = {

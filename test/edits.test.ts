@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { parsers } from '../parsers/index.ts';
 import { decodeManifests } from '../src/mesh/manifests.ts';
 import { createMesh, unknownMesh } from '../src/mesh/view.ts';
 import type { EnforcedBy, Finding } from '../src/model/finding.ts';
+import { UNKNOWN_ORIGIN } from '../src/model/line.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { Draft, JsonPatchOperation, ObjectChange } from '../src/model/remedy.ts';
+import type { Flow } from '../src/model/traffic.ts';
 import { compileZtunnel, type ZtunnelDecision } from '../src/policy/ambient/decide.ts';
 import { decodeAuthorizationPolicy, decodePeerAuthentication } from '../src/policy/decode.ts';
 import { validateObject } from '../src/policy/validate.ts';
@@ -22,6 +25,7 @@ import {
 import { decodeKubeObject } from '../src/text/kube-object.ts';
 import { parseSpiffeId } from '../src/text/spiffe.ts';
 import { listOf, recordOf, textOf, textsOf, valueAt } from '../src/text/untyped.ts';
+import { emptyTraffic, fold } from '../src/traffic/traffic.ts';
 import { loadScenario, meshFromScenario } from './scenario.ts';
 import { hasShared, needsShared, shared } from './shared.ts';
 
@@ -169,14 +173,10 @@ function meshAfter(mesh: MeshView, draft: Draft): MeshView {
 function flowOf(request: string): Flow {
   const line = `[2026-11-21T12:05:48.841Z] ${request} 403 - rbac_access_denied_matched_policy[none] - "-" 0 19 3 - "-" "-" "-" "web.shop" "-" inbound|8080|| - 10.0.0.1:8080 10.0.0.2:5000 - -`;
   const at = { input: 'log', line: 1 };
-  const traffic = emptyTraffic();
-  for (const parser of parsers) {
-    const record = parser.parse({ at, wrappings: [], time: null, origin: UNKNOWN_ORIGIN, payload: line });
-    if (record?.kind === 'request') addRecord(traffic, record);
-  }
-  const [flow] = traffic.flows.values();
-  if (flow === undefined) throw new Error('no parser reads the line');
-  return flow;
+  const envelope = { at, wrappings: [], time: null, origin: UNKNOWN_ORIGIN, payload: line };
+  const [record] = parsers.map((parser) => parser.parse(envelope)).filter((parsed) => parsed?.kind === 'request');
+  if (record?.kind !== 'request') throw new Error('no parser reads the line');
+  return fold(emptyTraffic(), record);
 }
 
 function specOf(change: ObjectChange | undefined): unknown {
@@ -332,7 +332,10 @@ describe('allowCaller', () => {
   it('never excuses a caller from a token that a policy asks for', () => {
     const view = mesh(
       SHOP +
-        allowPolicy('web', '{selector: {matchLabels: {app: web}}, rules: [{from: [{source: {requestPrincipals: ["*"]}}]}]}'),
+        allowPolicy(
+          'web',
+          '{selector: {matchLabels: {app: web}}, rules: [{from: [{source: {requestPrincipals: ["*"]}}]}]}',
+        ),
     );
     const [draft, ...others] = allowCaller({ ...call, enforcedBy: 'sidecar' }, view);
     expect(draft?.summary).toContain('token');
@@ -436,6 +439,12 @@ describe('exemptPort', () => {
       path: '/spec/portLevelMtls',
       value: { '8080': { mode: 'PERMISSIVE' } },
     });
+  });
+
+  it('excepts nothing for a caller that is in the mesh', () => {
+    const cart = finding({ source: { addresses: ['10.0.0.2'] }, destination: WEB });
+    const drafts = exemptPort(cart, mesh(SHOP + strict));
+    expect(drafts.map(({ kind, changes }) => [kind, changes.length])).toEqual([['investigate', 0]]);
   });
 
   it('does not enrol what is no pod', () => {

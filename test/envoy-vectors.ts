@@ -9,7 +9,7 @@ import {
   type EnvoyProxy,
   type PathNormalization,
 } from '../src/policy/envoy/settings.ts';
-import { verifySignature } from '../src/policy/envoy/signature.ts';
+import { verifyJws } from '../src/text/jws.ts';
 import { decodeKubeObject, isRecord } from '../src/text/kube-object.ts';
 import { parseSpiffeId } from '../src/text/spiffe.ts';
 import { shared } from './shared.ts';
@@ -87,7 +87,7 @@ export function inputOf({ mesh, proxy, objects }: VectorCase): EnvoyInput {
       numTrustedProxies: mesh.numTrustedProxies ?? 0,
       extensionProviders: (mesh.extensionProviders ?? []).map(providerOf),
       fetchedKeys: new Map([['http://127.0.0.1:1/jwks', null]]),
-      verifySignature,
+      verifySignature: verifyJws,
     },
   };
 }

@@ -1,4 +1,4 @@
-import Ajv from 'ajv/dist/2020.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderJson } from '../src/render/json.ts';
@@ -40,7 +40,7 @@ function envoyLine(path: string, agent: string, host: string): string {
   return `[2026-01-02T03:04:05.000Z] "GET ${path} HTTP/1.1" 403 - rbac_access_denied_matched_policy[none] - "-" 0 19 0 - "-" "${agent}" "id" "${host}" "-" inbound|8080|| - 10.0.0.2:8080 10.0.0.1:4000 - default`;
 }
 
-const validate = new Ajv({ strict: false }).compile(reportSchema);
+const validate = new Ajv2020({ strict: false }).compile(reportSchema);
 
 describe('hostile logs', () => {
   it('no renderer emits a control or reordering character, whatever a log says', () => {

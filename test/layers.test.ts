@@ -13,13 +13,24 @@ const LAYERS: readonly {
 }[] = [
   { room: 'src/model', may: [], packages: [] },
   { room: 'src/text', may: ['src/model'], packages: ['node:crypto', 'node:net'] },
+  { room: 'src/causes', may: ['src/model', 'src/text'], packages: [] },
   { room: 'parsers', may: ['src/model', 'src/text'], packages: [] },
-  { room: 'src/traffic', may: ['src/model', 'src/text'], packages: [] },
+  { room: 'src/traffic', may: ['src/model', 'src/text', 'src/causes'], packages: [] },
+  { room: 'src/skim', may: ['src/model', 'src/text', 'src/traffic'], packages: [] },
   { room: 'src/input', may: ['src/model', 'src/text'], packages: ['split2', 'node:'] },
-  { room: 'src/policy', may: ['src/model', 'src/text'], packages: [] },
+  { room: 'src/policy', may: ['src/model', 'src/text'], packages: ['node:crypto'] },
   { room: 'src/mesh', may: ['src/model', 'src/text'], packages: ['yaml', 'node:fs', 'node:path'] },
-  { room: 'src/remedy/edits', may: ['src/model', 'src/text', 'src/policy'], packages: ['yaml'] },
-  { room: 'rules', may: ['src/model', 'src/text', 'src/policy', 'src/remedy/edits'], packages: [] },
+  { room: 'src/remedy/commands', may: ['src/model', 'src/text'], packages: [] },
+  {
+    room: 'src/remedy/edits',
+    may: ['src/model', 'src/text', 'src/causes', 'src/policy', 'src/remedy/commands'],
+    packages: ['yaml'],
+  },
+  {
+    room: 'rules',
+    may: ['src/model', 'src/text', 'src/causes', 'src/policy', 'src/remedy/commands', 'src/remedy/edits'],
+    packages: [],
+  },
   {
     room: 'src/remedy',
     may: ['src/model', 'src/text', 'src/policy', 'src/mesh', 'src/remedy/edits'],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EnvoyEngine } from '../src/policy/envoy/decide.ts';
+import { compileEnvoy, type EnvoyEngine } from '../src/policy/envoy/decide.ts';
 import { UNKNOWN } from '../src/policy/envoy/known.ts';
 import type { EnvoyRequest } from '../src/policy/envoy/request.ts';
 import { unknownRequest } from '../src/policy/envoy/request.ts';
@@ -39,7 +39,7 @@ describe.skipIf(!hasShared)(needsShared('what real Envoys answered'), () => {
     let results = 0;
     const disagreements: unknown[] = [];
     for (const vector of readVectors(file)) {
-      const engine = new EnvoyEngine(inputOf(vector));
+      const engine = compileEnvoy(inputOf(vector));
       const refused = engine.problems.some((problem) => problem.includes('Envoy refuses'));
       if (refused !== (vector.rejectedByEnvoy !== undefined)) disagreements.push([vector.id, engine.problems]);
       for (const [index, request] of vector.requests.entries()) {
@@ -223,7 +223,7 @@ function engineFor(policies: readonly NaivePolicy[], more: readonly unknown[] = 
       return typeof decoded === 'string' ? [] : [decoded];
     }),
   };
-  return new EnvoyEngine(input);
+  return compileEnvoy(input);
 }
 
 function toRequest(naive: NaiveRequest): EnvoyRequest {

@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ztunnelParsers } from '../parsers/ztunnel/index.ts';
+import { readZtunnelError } from '../src/causes/ztunnel-error.ts';
 import { createMesh, unknownMesh } from '../src/mesh/view.ts';
 import type { Category, Match, Rule } from '../src/model/finding.ts';
 import { type Envelope, UNKNOWN_ORIGIN } from '../src/model/line.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { LogRecord } from '../src/model/record.ts';
 import type { Flow } from '../src/model/traffic.ts';
-import { readZtunnelError } from '../src/text/ztunnel-error.ts';
 import { emptyTraffic, fold } from '../src/traffic/traffic.ts';
 import { hasShared, needsShared, shared } from './shared.ts';
 

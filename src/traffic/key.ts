@@ -1,4 +1,7 @@
+import { proxyReplyOfSize } from '../causes/envoy-reply.ts';
+import { jwtMessageOfLength } from '../causes/jwt-refusal.ts';
 import type { ConnectionRecord, DiagnosticRecord, EnvoyFacts, LogRecord, RequestRecord } from '../model/record.ts';
+import { isPrivateAddress } from '../text/private-address.ts';
 
 const SEPARATOR = '\u0001';
 
@@ -26,7 +29,14 @@ function connectionKey(record: ConnectionRecord): string {
 
 function requestKey(record: RequestRecord): string {
   const { source, destination, envoy } = record;
-  return `r${record.reporter}${SEPARATOR}${clientAddress(source.address)}${SEPARATOR}${source.identity}${SEPARATOR}${destination.address}${SEPARATOR}${destination.port}${SEPARATOR}${record.service}${SEPARATOR}${record.method}${SEPARATOR}${pathShape(record.path)}${SEPARATOR}${record.authority}${SEPARATOR}${record.status}${SEPARATOR}${record.origin.pod}${SEPARATOR}${envoyKey(envoy)}`;
+  return `r${record.reporter}${SEPARATOR}${clientAddress(source.address)}${SEPARATOR}${source.identity}${SEPARATOR}${destination.address}${SEPARATOR}${destination.port}${SEPARATOR}${record.service}${SEPARATOR}${record.method}${SEPARATOR}${pathShape(record.path)}${SEPARATOR}${record.authority}${SEPARATOR}${record.status}${SEPARATOR}${answerOf(record)}${SEPARATOR}${record.origin.pod}${SEPARATOR}${envoyKey(envoy)}`;
+}
+
+/** Which proxy's standard answer an error may be by its size; an application's own answers are one class. */
+function answerOf(record: RequestRecord): string {
+  const { status, bytesSent } = record;
+  if (status === null || status < 400 || bytesSent === null) return '';
+  return proxyReplyOfSize(status, bytesSent) ?? jwtMessageOfLength(status, bytesSent) ?? '';
 }
 
 function envoyKey(envoy: EnvoyFacts): string {
@@ -84,16 +94,5 @@ const ID_SEGMENT = /^(?:\d+|[0-9a-f]{8,}|[0-9a-f]{8}-[0-9a-f-]{27}|(?=.*\d)[A-Za
 /** Private and special addresses as they are; every public one as `public`. */
 function clientAddress(address: string | null): string {
   if (address === null) return '';
-  return isPublicAddress(address) ? 'public' : address;
+  return isPrivateAddress(address) ? address : 'public';
 }
-
-/** True for an IPv4 address outside the private, shared, loopback, link-local and documentation ranges, and global IPv6. */
-export function isPublicAddress(address: string): boolean {
-  const first = address.charCodeAt(0);
-  if (address.includes(':')) return first === 50 /* 2 */ && !address.startsWith('2001:db8');
-  if (first < 48 || first > 57) return false;
-  return !PRIVATE.test(address);
-}
-
-const PRIVATE =
-  /^(?:10\.|127\.|0\.|169\.254\.|192\.168\.|192\.0\.2\.|198\.51\.100\.|203\.0\.113\.|172\.(?:1[6-9]|2\d|3[01])\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)/;

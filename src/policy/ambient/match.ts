@@ -1,8 +1,8 @@
 import type { SpiffeId } from '../../model/record.ts';
 import { identityParts, principalOf } from '../../text/spiffe.ts';
-import { blockHolds, type IpAddress, parsePeerIp } from '../match-ip.ts';
-import { matchesString } from '../match-string.ts';
-import type { Constraint, ZtunnelMatch, ZtunnelPolicy, ZtunnelRule } from './form.ts';
+import { blockHolds, type IpAddress, type IpBlock, parsePeerIp } from '../match-ip.ts';
+import { matchesString, type StringMatch } from '../match-string.ts';
+import type { Constraint, ServiceAccountMatch, ZtunnelMatch, ZtunnelPolicy, ZtunnelRule } from './form.ts';
 
 /** A connection as the destination's ztunnel sees it. */
 export interface ZtunnelConnection {
@@ -47,17 +47,25 @@ export function readPeer(connection: ZtunnelConnection): Peer {
 
 /** Whether the policy matches, whatever its action (istio/ztunnel 62d82653 src/rbac.rs). */
 export function policyMatches(policy: ZtunnelPolicy, peer: Peer): boolean {
-  return policy.rules.some((rule) => ruleMatches(rule, peer));
+  for (const rule of policy.rules) if (ruleMatches(rule, peer)) return true;
+  return false;
 }
 
 /** Whether every clause of the rule has a match that holds. */
 export function ruleMatches(rule: ZtunnelRule, peer: Peer): boolean {
-  return rule.clauses.every((matches) => matches.some((match) => matchHolds(match, peer)));
+  for (const clause of rule.clauses) if (!clauseHolds(clause, peer)) return false;
+  return true;
+}
+
+function clauseHolds(clause: readonly ZtunnelMatch[], peer: Peer): boolean {
+  for (const match of clause) if (matchHolds(match, peer)) return true;
+  return false;
 }
 
 /** Whether all constraints hold. An entry without any is skipped by ztunnel, so it does not match. */
 export function matchHolds({ constraints }: ZtunnelMatch, peer: Peer): boolean {
-  return constraints.length > 0 && constraints.every((constraint) => constraintHolds(constraint, peer));
+  for (const constraint of constraints) if (!constraintHolds(constraint, peer)) return false;
+  return constraints.length > 0;
 }
 
 /** Whether one of the values matches, or, where negated, none does. */
@@ -68,22 +76,33 @@ export function constraintHolds(constraint: Constraint, peer: Peer): boolean {
 /** Without an identity no principal and no service account matches, not even a pattern. */
 function anyMatches(constraint: Constraint, peer: Peer): boolean {
   switch (constraint.field) {
-    case 'principals': {
-      const { principal } = peer;
-      return principal !== null && constraint.values.some((value) => matchesString(value, principal));
-    }
+    case 'principals':
+      return peer.principal !== null && anyString(constraint.values, peer.principal);
     case 'namespaces':
-      return constraint.values.some((value) => matchesString(value, peer.namespace));
+      return anyString(constraint.values, peer.namespace);
     case 'serviceAccounts':
-      return (
-        peer.principal !== null &&
-        constraint.values.some(({ namespace, name }) => namespace === peer.namespace && name === peer.serviceAccount)
-      );
+      return peer.principal !== null && anyAccount(constraint.values, peer);
     case 'sourceIps':
-      return constraint.values.some((block) => peer.sourceIp !== null && blockHolds(block, peer.sourceIp));
+      return peer.sourceIp !== null && anyBlock(constraint.values, peer.sourceIp);
     case 'destinationIps':
-      return constraint.values.some((block) => peer.destinationIp !== null && blockHolds(block, peer.destinationIp));
+      return peer.destinationIp !== null && anyBlock(constraint.values, peer.destinationIp);
     case 'destinationPorts':
       return constraint.values.includes(peer.destinationPort);
   }
+}
+
+// Loops, not `some`: this is asked for every value of every policy, for every connection that is replayed.
+function anyString(values: readonly StringMatch[], seen: string): boolean {
+  for (const value of values) if (matchesString(value, seen)) return true;
+  return false;
+}
+
+function anyAccount(values: readonly ServiceAccountMatch[], { namespace, serviceAccount }: Peer): boolean {
+  for (const value of values) if (value.name === serviceAccount && value.namespace === namespace) return true;
+  return false;
+}
+
+function anyBlock(values: readonly IpBlock[], address: IpAddress): boolean {
+  for (const value of values) if (blockHolds(value, address)) return true;
+  return false;
 }

@@ -1,110 +1,59 @@
-import type { KubeObject } from '../../model/mesh.ts';
-import type { AuthorizationPolicy, PeerAuthentication } from '../../model/policy.ts';
-import {
-  type Decoded,
-  decodeAuthorizationPolicy,
-  decodePeerAuthentication,
-  decodeRequestAuthentication,
-  decodeSpec,
-} from '../decode.ts';
-import { requestSpec } from '../decode-spec.ts';
 import { blockHolds, parseIpBlock } from '../match-ip.ts';
-import { attaches, byAge, type PeerLevels, peerLevels } from './bind.ts';
+import { type Attachable, attaches } from './bind.ts';
+import { type Configuration, readConfiguration } from './configuration.ts';
 import { addressOf, type Facts } from './facts.ts';
 import { compileFilters, type Filters } from './filters.ts';
-import { acceptAtGateway, type GatewayServer, readServers } from './gateway.ts';
+import { acceptAtGateway, type GatewayServer } from './gateway.ts';
 import { HeaderView } from './headers.ts';
 import { type HttpChain, runHttp } from './http.ts';
-import { compileProvider, type JwtProvider } from './jwt-provider.ts';
 import { type Known, UNKNOWN } from './known.ts';
 import { acceptInbound, modeOf, type PortMode } from './mtls.ts';
-import { isPathTemplate, parsePathTemplate } from './path-template.ts';
 import type { EnvoyRequest, Transport } from './request.ts';
-import { type GatewayRoutes, hasRoute, readRoutes } from './route.ts';
-import {
-  type ContainerPorts,
-  containerPort,
-  type MeshService,
-  type PortProtocol,
-  readContainerPorts,
-  readServices,
-  servicesOf,
-} from './services.ts';
+import { hasRoute } from './route.ts';
+import type { MeshService } from './services.ts';
 import type { EnvoyInput } from './settings.ts';
 import { runTcp } from './tcp.ts';
 import { decisionOf, deny, type EnvoyDecision, nameOf, PRINTED_NOTHING, type Verdict } from './verdict.ts';
 
-/** A RequestAuthentication that was read: where it applies, and its providers. */
-interface TokenRules {
-  readonly policy: Parameters<typeof attaches>[0];
-  readonly providers: readonly JwtProvider[];
-}
-
 const TRANSPORTS: readonly Transport[] = ['mtls', 'tls', 'plaintext'];
 
-/**
- * What one Envoy (sidecar, gateway or waypoint) would answer, equal to the real proxy. Make one per proxy, ask it often:
- * filter chains are compiled when they are first met and kept. Pure; never throws.
- */
-export class EnvoyEngine {
-  readonly #input: EnvoyInput;
-  readonly #policies: readonly AuthorizationPolicy[];
-  readonly #tokenRules: readonly TokenRules[];
-  readonly #peers: PeerLevels;
-  readonly #services: readonly MeshService[];
-  readonly #ports: ReadonlyMap<number, PortProtocol>;
-  readonly #servers: readonly GatewayServer[];
-  readonly #routes: readonly GatewayRoutes[];
-  readonly #filters = new Map<string, Filters>();
+/** What one Envoy would answer. Pure; never throws. */
+export interface EnvoyEngine {
   /**
    * One sentence each: objects that cannot be read and are therefore not in force, and those for which Envoy refuses its
    * whole configuration and keeps the one it had.
    */
   readonly problems: readonly string[];
+  /** The mode in force at a port of the container. Only a sidecar has one. */
+  modeOf(port: number): PortMode;
+  /** Decides about one request or connection. */
+  decide(request: EnvoyRequest): EnvoyDecision;
+}
+
+/**
+ * Makes the engine of one proxy (sidecar, gateway or waypoint), equal to the real one. Make it once, ask it often: filter
+ * chains are compiled when they are first met and kept.
+ */
+export function compileEnvoy(input: EnvoyInput): EnvoyEngine {
+  return new Engine(input);
+}
+
+class Engine implements EnvoyEngine {
+  readonly #input: EnvoyInput;
+  readonly #mesh: Configuration;
+  readonly #filters = new Map<string, Filters>();
+  readonly problems: readonly string[];
 
   constructor(input: EnvoyInput) {
-    const { objects, proxy, settings } = input;
-    const problems: string[] = [];
-    const read = <T>(kind: string, decode: (object: KubeObject) => Decoded<T>): readonly T[] =>
-      objects.flatMap((object) => {
-        if (object.kind !== kind) return [];
-        const decoded = decode(object);
-        if (decoded.ok) return [decoded.value];
-        problems.push(`${kind} ${object.metadata.namespace}/${object.metadata.name}: ${decoded.reason}`);
-        return [];
-      });
     this.#input = input;
-    this.#policies = read('AuthorizationPolicy', decodeAuthorizationPolicy);
-    this.#tokenRules = read('RequestAuthentication', (object) => readTokenRules(object, input));
-    const peers: readonly PeerAuthentication[] = read('PeerAuthentication', decodePeerAuthentication);
-    this.#peers = peerLevels(peers, proxy, settings.rootNamespace);
-    this.#services = readServices(objects);
-    const names: ContainerPorts = readContainerPorts(objects, proxy);
-    this.#ports = portProtocols(servicesOf(this.#services, proxy), names);
-    this.#servers = readServers(objects, proxy, this.#services, names);
-    this.#routes = readRoutes(objects);
-    this.problems = [...problems, ...this.#refusedByEnvoy()];
+    this.#mesh = readConfiguration(input);
+    this.problems = this.#mesh.problems;
   }
 
-  #refusedByEnvoy(): readonly string[] {
-    const templates = this.#policies.flatMap(({ ref, rules }) =>
-      rules
-        .flatMap(({ to }) => to.flatMap((operation) => [...(operation?.paths ?? []), ...(operation?.notPaths ?? [])]))
-        .filter((path) => isPathTemplate(path) && parsePathTemplate(path) === null)
-        .map((path) => `${ref.kind} ${nameOf(ref)}: Envoy refuses the path template ${path}`),
-    );
-    const keySets = this.#tokenRules
-      .filter(({ providers }) => providers.some(({ keys }) => keys.kind === 'keys' && keys.keys.length === 0))
-      .map(({ policy }) => `${policy.ref.kind} ${nameOf(policy.ref)}: Envoy refuses a jwks without a valid key`);
-    return [...templates, ...keySets];
-  }
-
-  /** The mode in force at a port of the container. Only a sidecar has one. */
   modeOf(port: number): PortMode {
-    return modeOf(this.#peers, port);
+    return modeOf(this.#mesh.peers, port);
   }
 
-  /** Decides about one request or connection. */
   decide(request: EnvoyRequest): EnvoyDecision {
     const { transport } = request;
     if (transport !== UNKNOWN) return decisionOf(this.#accept(request, transport));
@@ -124,7 +73,7 @@ export class EnvoyEngine {
 
   #acceptAtSidecar(request: EnvoyRequest, transport: Transport): readonly Verdict[] {
     const { mode, policies } = this.modeOf(request.destinationPort);
-    const protocol = this.#ports.get(request.destinationPort) ?? 'auto';
+    const protocol = this.#mesh.protocols.get(request.destinationPort) ?? 'auto';
     const accepted = acceptInbound(mode, protocol, transport, request.protocol);
     if (accepted.kind === 'no-chain') {
       return [deny('listener', `${transport} does not fit mode ${mode}`, NO_CHAIN, policies)];
@@ -144,9 +93,9 @@ export class EnvoyEngine {
   #acceptAtGateway(request: EnvoyRequest, transport: Transport): readonly Verdict[] {
     const assumed = { http: request.protocol === 'http', secure: transport !== 'plaintext', service: null } as const;
     // Without a Gateway of our kind the listeners are not known: only the policies are judged.
-    if (this.#servers.length === 0)
+    if (this.#mesh.servers.length === 0)
       return this.#run(request, { ...assumed, identity: request.identity, servers: null });
-    const accepted = acceptAtGateway(this.#servers, request.destinationPort, transport, request.serverName);
+    const accepted = acceptAtGateway(this.#mesh.servers, request.destinationPort, transport, request.serverName);
     switch (accepted.kind) {
       case 'closed':
         return [deny('listener', `no Gateway opens port ${request.destinationPort}`, PRINTED_NOTHING)];
@@ -160,7 +109,7 @@ export class EnvoyEngine {
       }
       case 'chain': {
         const identity = accepted.certificate && transport === 'mtls' ? request.identity : null;
-        const servers = this.#servers.filter(({ ports }) => ports.includes(request.destinationPort));
+        const servers = this.#mesh.servers.filter(({ ports }) => ports.includes(request.destinationPort));
         return this.#run(request, { ...assumed, http: accepted.server.http, identity, servers });
       }
     }
@@ -200,7 +149,7 @@ export class EnvoyEngine {
       const parsed = parseIpBlock(block);
       return parsed !== null && wanted !== null && wanted !== UNKNOWN && blockHolds(parsed, wanted);
     };
-    return this.#services.find(({ addresses }) => addresses.some(holds)) ?? null;
+    return this.#mesh.services.find(({ addresses }) => addresses.some(holds)) ?? null;
   }
 
   /** The handshake checks that the peer's trust domain is one of the mesh (istio 86c9f01f pilot/pkg/security/authn/utils). */
@@ -226,7 +175,7 @@ export class EnvoyEngine {
     if (!chain.http) return runTcp(filters, tcpFacts(request, connection), request);
     if (request.protocol === 'tcp') return [NOT_HTTP];
     const { servers } = chain;
-    const route: HttpChain['route'] = (facts) => servers === null || hasRoute(this.#routes, servers, facts);
+    const route: HttpChain['route'] = (facts) => servers === null || hasRoute(this.#mesh.routes, servers, facts);
     const { secure } = chain;
     const client = addressOf(request.sourceAddress);
     return runHttp({ proxy, settings, filters, secure, connection, client, route }, request);
@@ -237,11 +186,11 @@ export class EnvoyEngine {
     const known = this.#filters.get(key);
     if (known !== undefined) return known;
     const { proxy, settings } = this.#input;
-    const inForce = (policy: Parameters<typeof attaches>[0]): boolean =>
+    const inForce = (policy: Attachable): boolean =>
       attaches(policy, proxy, settings.rootNamespace, service?.ref ?? null);
-    const providers = this.#tokenRules.filter(({ policy }) => inForce(policy)).flatMap((rules) => rules.providers);
+    const providers = this.#mesh.tokenRules.filter(({ policy }) => inForce(policy)).flatMap((rules) => rules.providers);
     const jwt = providers.sort((one, other) => (one.issuer < other.issuer ? -1 : one.issuer > other.issuer ? 1 : 0));
-    const filters = compileFilters(this.#policies.filter(inForce), jwt, this.#services, settings, tcp);
+    const filters = compileFilters(this.#mesh.policies.filter(inForce), jwt, this.#mesh.services, settings, tcp);
     this.#filters.set(key, filters);
     return filters;
   }
@@ -283,25 +232,3 @@ function tcpFacts(request: EnvoyRequest, connection: HttpChain['connection']): F
 }
 
 const NO_HEADERS = new HeaderView([], true);
-
-/** Protocol of each container port; the oldest Service decides. */
-function portProtocols(services: readonly MeshService[], names: ContainerPorts): ReadonlyMap<number, PortProtocol> {
-  const protocols = new Map<number, PortProtocol>();
-  for (const service of [...services].sort(byAge)) {
-    for (const port of service.ports) {
-      const target = containerPort(port, names);
-      if (target !== null && !protocols.has(target)) protocols.set(target, port.protocol);
-    }
-  }
-  return protocols;
-}
-
-function readTokenRules(object: KubeObject, { settings }: EnvoyInput): Decoded<TokenRules> {
-  const policy = decodeRequestAuthentication(object);
-  if (!policy.ok) return policy;
-  // The spec itself: the model keeps neither lists of claims nor headers made from claims.
-  const spec = decodeSpec(object, 'RequestAuthentication', requestSpec);
-  if (!spec.ok) return spec;
-  const providers = spec.value.jwtRules.map((rule) => compileProvider(rule, settings));
-  return { ok: true, value: { policy: policy.value, providers } };
-}

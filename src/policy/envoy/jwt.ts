@@ -1,4 +1,5 @@
 import type { HeaderView } from './headers.ts';
+import { type FoundToken, findTokens, withoutParam } from './jwt-locations.ts';
 import { isAudienceAllowed, type JwtProvider, type KeySet, type TokenLocations } from './jwt-provider.ts';
 import { JWT_STATUS, type JwtToken, parseToken, registeredClaims } from './jwt-token.ts';
 import { type Known, UNKNOWN } from './known.ts';
@@ -50,12 +51,6 @@ export function runJwt(providers: readonly JwtProvider[], input: JwtInput, verif
 }
 
 const OK = '';
-
-interface FoundToken {
-  readonly text: string;
-  readonly header: string | null;
-  readonly param: string | null;
-}
 
 class JwtRun {
   headers: HeaderView;
@@ -117,7 +112,7 @@ class JwtRun {
     }
     const tokens = this.#find(provider.locations);
     if (tokens.length === 0) return JWT_STATUS.missing;
-    for (const token of tokens.reverse()) {
+    for (const token of tokens.toReversed()) {
       const status = this.#token(provider, token);
       if (status !== OK) return status;
     }
@@ -181,27 +176,14 @@ class JwtRun {
     if (found.param !== null && this.target !== UNKNOWN) this.target = withoutParam(this.target, found.param);
   }
 
-  /** Headers first, then parameters, then cookies. Where something is not known, a token may be missed. */
-  #find({ headers, params, cookies }: TokenLocations): FoundToken[] {
-    const query = params.length === 0 ? null : this.#known(this.target);
-    const pairs = query === null ? [] : queryOf(query);
-    const jar = cookies.length === 0 ? null : this.#known(this.headers.get('cookie'));
-    return [
-      ...headers.flatMap(({ name, prefix }) =>
-        (this.#known(this.headers.get(name)) ?? []).flatMap((value) => {
-          const text = tokenIn(value, prefix);
-          return text === null ? [] : [{ text, header: name, param: null }];
-        }),
-      ),
-      ...params.flatMap((param) => {
-        const text = pairs.find(([name]) => name === param)?.[1];
-        return text === undefined ? [] : [{ text, header: null, param }];
-      }),
-      ...cookies.flatMap((cookie) => {
-        const text = cookieOf(jar ?? [], cookie);
-        return text === null ? [] : [{ text, header: null, param: null }];
-      }),
-    ];
+  /** Where something is not known, a token may be missed. */
+  #find(locations: TokenLocations): readonly FoundToken[] {
+    const { params, cookies } = locations;
+    return findTokens(locations, {
+      header: (name) => this.#known(this.headers.get(name)),
+      target: params.length === 0 ? null : this.#known(this.target),
+      cookies: cookies.length === 0 ? null : this.#known(this.headers.get('cookie')),
+    });
   }
 
   #known<T>(value: Known<T>): T | null {
@@ -222,59 +204,10 @@ function worst(faults: readonly string[]): string {
   return result;
 }
 
-/** The text from the first character after the prefix that a token can have; the prefix may stand anywhere. */
-function tokenIn(value: string, prefix: string): string | null {
-  if (prefix === '') return value;
-  const at = value.indexOf(prefix);
-  if (at < 0) return null;
-  const rest = value.slice(at + prefix.length);
-  const start = rest.search(/[A-Za-z0-9\-_.]/);
-  return start < 0 ? value : rest.slice(start);
-}
-
 function splitClaims(claims: Claims, names: readonly string[]): Claims {
   const split = names.flatMap((name) => {
     const value = claims[name];
     return typeof value === 'string' ? [[name, value.split(' ').filter((word) => word !== '')] as const] : [];
   });
   return split.length === 0 ? claims : { ...claims, ...Object.fromEntries(split) };
-}
-
-function queryOf(target: string): readonly (readonly [string, string])[] {
-  const mark = target.indexOf('?');
-  if (mark < 0) return [];
-  return target
-    .slice(mark + 1)
-    .split('&')
-    .map((pair) => {
-      const equals = pair.indexOf('=');
-      const name = equals < 0 ? pair : pair.slice(0, equals);
-      return [percentDecode(name), equals < 0 ? '' : percentDecode(pair.slice(equals + 1))] as const;
-    });
-}
-
-function percentDecode(text: string): string {
-  return text.replace(/%[0-9A-Fa-f]{2}/g, (found) => String.fromCharCode(Number.parseInt(found.slice(1), 16)));
-}
-
-/** Envoy writes the other parameters anew, sorted by name. */
-function withoutParam(target: string, param: string): string {
-  const rest = queryOf(target).filter(([name]) => name !== param);
-  rest.sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
-  const path = target.slice(0, target.indexOf('?'));
-  return rest.length === 0 ? path : `${path}?${rest.map(([name, value]) => `${name}=${value}`).join('&')}`;
-}
-
-function cookieOf(lines: readonly string[], name: string): string | null {
-  for (const line of lines) {
-    for (const pair of line.split(';')) {
-      const equals = pair.indexOf('=');
-      if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
-      return pair
-        .slice(equals + 1)
-        .trim()
-        .replace(/^"(.*)"$/, '$1');
-    }
-  }
-  return null;
 }

@@ -69,11 +69,12 @@ function fill({ finding, mesh, destination, principal, shared }: Admission, slot
   const { object, policy, reach } = slot.applied;
   const planned = patchObject(object, [slot.edit]);
   if (planned === null) return null;
+  const [verb, place] = slot.edit.op === 'append' ? ['Add', 'to'] : ['Take the scheme off', 'in'];
   const ports = slot.portBound ? '' : ' The rule is for all ports.';
   const wide = reach > 1 ? ' The policy applies to more than this workload: the caller may then call all of them.' : '';
   return draftOf([planned], {
     kind: 'policy-change',
-    summary: `Add ${principal} to rule ${slot.rule} of AuthorizationPolicy ${policy.ref.namespace}/${policy.ref.name}.`,
+    summary: `${verb} ${principal} ${place} rule ${slot.rule} of AuthorizationPolicy ${policy.ref.namespace}/${policy.ref.name}.`,
     risk: `Admits every pod with the identity ${principal}.${shared}${ports}${wide}`,
     verify: watchLogs(finding, mesh, destination),
   });

@@ -1,8 +1,8 @@
+import { waypointSign } from '../../causes/waypoint.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { MeshView } from '../../model/mesh.ts';
 import type { Draft } from '../../model/remedy.ts';
 import { shellWord } from '../../text/shell.ts';
-import { waypointSign } from '../../text/waypoint.ts';
 import { callerName } from './caller.ts';
 import { createObject, draftOf, patchObject } from './change.ts';
 import { destinationOf, sourcePods } from './destination.ts';

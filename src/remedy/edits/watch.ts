@@ -1,7 +1,7 @@
 import type { Finding } from '../../model/finding.ts';
 import type { MeshView } from '../../model/mesh.ts';
-import { ztunnelLogs } from '../../text/kubectl.ts';
 import { shellWord } from '../../text/shell.ts';
+import { ztunnelLogs } from '../commands/kubectl.ts';
 import type { Destination } from './destination.ts';
 
 /** Commands that show whether the proxy which refused lets the next call pass. */

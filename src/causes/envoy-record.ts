@@ -1,6 +1,6 @@
 import type { EnforcedBy } from '../model/finding.ts';
 import type { EnvoyFacts, LogRecord } from '../model/record.ts';
-import { parseHostPort } from './address.ts';
+import { parseHostPort } from '../text/address.ts';
 
 /** A cluster name of Istio in its parts: `outbound|80|v2|web.shop.svc.cluster.local`. Absent parts are null. */
 export interface ClusterName {

@@ -1,6 +1,6 @@
 import type { KubeObject, MeshView } from '../model/mesh.ts';
+import { isRecord } from '../text/kube-object.ts';
 import type { ClusterName } from './envoy-record.ts';
-import { isRecord } from './kube-object.ts';
 
 /**
  * The tls mode that a DestinationRule prescribes for a cluster (`DISABLE`, `SIMPLE`, `MUTUAL`, `ISTIO_MUTUAL`); null: none

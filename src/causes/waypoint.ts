@@ -1,6 +1,6 @@
 import type { MeshView } from '../model/mesh.ts';
 import type { SpiffeId } from '../model/record.ts';
-import { identityParts } from './spiffe.ts';
+import { identityParts } from '../text/spiffe.ts';
 
 /** Labels by which Istio marks the pods of a waypoint (istio 86c9f01f pilot/pkg/config/kube/gateway/deploymentcontroller.go). */
 const CLASS_LABEL = 'gateway.networking.k8s.io/gateway-class-name';

@@ -1,5 +1,5 @@
-import type { MeshView } from '../model/mesh.ts';
-import { shellWord } from './shell.ts';
+import type { MeshView } from '../../model/mesh.ts';
+import { shellWord } from '../../text/shell.ts';
 
 /** A value as one word of a shell command, or an upper-case place-holder where it is not known. */
 export function wordOr(value: string | null, placeHolder: string): string {

@@ -1,5 +1,5 @@
 import type { ConnectionRecord, LogRecord } from '../model/record.ts';
-import { parseHostPort } from './address.ts';
+import { parseHostPort } from '../text/address.ts';
 
 /**
  * What ztunnel's error text says went wrong. Each failed record has exactly one kind, so rules that each own their kinds

@@ -1,4 +1,4 @@
-import type { DestinationEnd, SourceEnd } from '../model/finding.ts';
+import type { DestinationEnd, SourceEnd } from '../../model/finding.ts';
 import { wordOr } from './kubectl.ts';
 
 /** Name and namespace of a Kubernetes Service out of its host name; null: not known or no Service of this cluster. */

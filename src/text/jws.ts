@@ -1,13 +1,18 @@
 import { constants, createHmac, createPublicKey, timingSafeEqual, verify } from 'node:crypto';
-import type { JsonWebKey } from './settings.ts';
 
 const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
 
 /**
- * Checks the signature of a token with a public key (RFC 7515, RFC 7518) by the platform's own cryptography; the value for
- * `EnvoySettings.verifySignature`. False also for a key of another kind than the algorithm needs. Pure, never throws.
+ * Checks the signature of a token with a JSON Web Key (RFC 7515, RFC 7517, RFC 7518) by the platform's own cryptography.
+ * `signed` is `header.payload`, `signature` base64url. False also for a key of another kind than the algorithm needs, or
+ * one that cannot be read. All untrusted; never throws.
  */
-export function verifySignature(key: JsonWebKey, algorithm: string, signed: string, signature: string): boolean {
+export function verifyJws(
+  key: Readonly<Record<string, unknown>>,
+  algorithm: string,
+  signed: string,
+  signature: string,
+): boolean {
   const family = algorithm.slice(0, 2);
   const hash = `sha${algorithm.slice(2)}`;
   const data = Buffer.from(signed);
