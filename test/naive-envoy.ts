@@ -39,7 +39,7 @@ export interface NaiveRequest {
 }
 
 /** The mesh. */
-export interface NaiveMesh {
+interface NaiveMesh {
   readonly trustDomains: readonly string[];
 }
 
@@ -149,13 +149,15 @@ function requestPrincipal(value: string, claims: NaiveRequest['claims']): boolea
   if (typeof iss !== 'string' || typeof sub !== 'string') return false;
   if (value === '*') return iss !== '' && sub !== '';
   const at = value.lastIndexOf('/');
-  if (at < 0) {
-    if (value.startsWith('*')) return iss !== '' && sub.endsWith(value.slice(1));
-    return value.endsWith('*') ? iss.startsWith(value.slice(0, -1)) && sub !== '' : iss === value && sub === '';
-  }
+  if (at < 0) return bareRequestPrincipal(value, iss, sub);
   const [wantedIss, wantedSub] = [value.slice(0, at), value.slice(at + 1)];
   if (value.startsWith('*')) return star(wantedIss).test(iss) && sub === wantedSub;
   return iss === wantedIss && (value.endsWith('*') ? star(wantedSub).test(sub) : sub === wantedSub);
+}
+
+function bareRequestPrincipal(value: string, iss: string, sub: string): boolean {
+  if (value.startsWith('*')) return iss !== '' && sub.endsWith(value.slice(1));
+  return value.endsWith('*') ? iss.startsWith(value.slice(0, -1)) && sub !== '' : iss === value && sub === '';
 }
 
 function matchesPath(value: string, path: string): boolean {

@@ -110,20 +110,27 @@ function refText(ref: ObjectRef): string {
 }
 
 function remedyLines(remedy: Remedy): readonly string[] {
-  const draft = remedy.changes.length > 0 && remedy.verification.status !== 'verified' ? ' (draft, not verified)' : '';
   const [confirm] = [...remedy.commands.confirm, ...remedy.commands.apply];
   return [
-    ...labelled(remedy.changes.length > 0 ? 'Fix' : 'Do', `${printable(remedy.summary)}${draft}`, INDENT, 3),
+    ...labelled(remedyLabel(remedy), printable(remedy.summary), INDENT, 3),
     ...remedy.changes.slice(0, 2).flatMap((change: ObjectChange) => changeLines(change, INDENT + 8)),
     ...(remedy.risk === null ? [] : labelled('Risk', printable(remedy.risk), INDENT, 2)),
     ...(confirm === undefined ? [] : [`${' '.repeat(INDENT)}${'Check'.padEnd(8)}${printable(confirm)}`]),
   ];
 }
 
+/** Steps are to `Do`; a change is a `Fix` once it is proved, before that a `Draft`. */
+function remedyLabel(remedy: Remedy): string {
+  if (remedy.changes.length === 0) return 'Do';
+  return remedy.verification.status === 'verified' ? 'Fix' : 'Draft';
+}
+
+/** Where the lines stand: `destination.log:41, 57; source.log:12`. Folders are left out, `-o json` has them. */
 function evidenceLine(finding: ReportedFinding): readonly string[] {
-  if (finding.evidence.length === 0) return [];
-  const places = finding.evidence.map(({ input, line }) => `${input}:${line}`).join(' ');
-  return labelled('Lines', printable(places), INDENT, 1);
+  const byInput = new Map<string, number[]>();
+  for (const { input, line } of finding.evidence) byInput.set(input, [...(byInput.get(input) ?? []), line]);
+  const places = [...byInput].map(([input, lines]) => `${input.split('/').at(-1)}:${lines.join(', ')}`);
+  return places.length === 0 ? [] : labelled('Lines', printable(places.join('; ')), INDENT, 1);
 }
 
 function noteBlock(notes: readonly ReportedFinding[], top: number): readonly string[] {

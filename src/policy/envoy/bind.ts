@@ -13,7 +13,7 @@ export interface Attachable {
 }
 
 /** The Service or ServiceEntry that a waypoint serves. */
-export type ServedService = Pick<ObjectRef, 'kind' | 'namespace' | 'name'>;
+type ServedService = Pick<ObjectRef, 'kind' | 'namespace' | 'name'>;
 
 /**
  * Whether a policy is in force at a proxy, at a waypoint for traffic to `service` (null: to no service). Namespaces: the
@@ -99,7 +99,7 @@ export function byAge(one: AgedObject, other: AgedObject): number {
 }
 
 /** An object with a name and a birthday. */
-export interface AgedObject {
+interface AgedObject {
   readonly ref: ObjectRef;
   readonly createdAt: string | null;
 }

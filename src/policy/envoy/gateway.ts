@@ -88,7 +88,7 @@ function picks(selector: unknown, proxy: EnvoyProxy): boolean {
 }
 
 /** What a gateway's listener does with a connection. `closed`: nothing listens there. */
-export type AcceptedAtGateway =
+type AcceptedAtGateway =
   | { readonly kind: 'chain'; readonly server: GatewayServer; readonly certificate: boolean }
   | { readonly kind: 'no-chain' }
   | { readonly kind: 'no-certificate' }

@@ -8,7 +8,7 @@ const METHODS = new Set(
 );
 
 /** A request line as Envoy takes it, or why it answers 400. */
-export type RequestLine =
+type RequestLine =
   | { readonly ok: true; readonly path: string; readonly host: string | null }
   | { readonly ok: false; readonly details: 'http1.codec_error' | 'http1.invalid_url' };
 

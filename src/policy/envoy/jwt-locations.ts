@@ -8,7 +8,7 @@ export interface FoundToken {
 }
 
 /** What of a request is searched. Null: absent. */
-export interface TokenPlaces {
+interface TokenPlaces {
   /** All values of a header. */
   header(name: string): readonly string[] | null;
   /** Path with query. */

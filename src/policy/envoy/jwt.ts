@@ -7,7 +7,7 @@ import type { Claims, Token } from './request.ts';
 import type { VerifySignature } from './settings.ts';
 
 /** What the JWT filter needs of a request. `target`: path with query as it goes on. */
-export interface JwtInput {
+interface JwtInput {
   readonly token: Token;
   readonly headers: HeaderView;
   readonly target: Known<string>;

@@ -37,7 +37,7 @@ function setMode(policy: PeerAuthentication | null): EffectiveMode | null {
  * What a sidecar's inbound listener does with a connection. `terminated`: Envoy ends the TLS, or there is none.
  * `no-chain`: no filter chain matches. `no-certificate`: the handshake fails for want of one.
  */
-export type Accepted =
+type Accepted =
   | { readonly kind: 'chain'; readonly http: boolean; readonly terminated: boolean }
   | { readonly kind: 'no-chain' }
   | { readonly kind: 'no-certificate' };

@@ -8,7 +8,7 @@ const LITERAL = /^[a-zA-Z0-9\-._~%!$&'()+,;:@=]+$/;
 type Part = { readonly kind: 'literal'; readonly text: string } | { readonly kind: 'segment'; readonly suffix: string };
 
 /** A compiled path template. */
-export interface PathTemplate {
+interface PathTemplate {
   /** Segments before `{**}`, or all. */
   readonly head: readonly Part[];
   /** What follows `{**}`, with its slash. Null: there is no `{**}`. */

@@ -1,7 +1,7 @@
 import { isAtLeast, type PathNormalization } from './settings.ts';
 
 /** The path as policies see it (without query) and as it goes on (with query); null: Envoy answers 400. */
-export interface NormalPath {
+interface NormalPath {
   readonly path: string;
   readonly forwarded: string;
 }

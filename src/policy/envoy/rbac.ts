@@ -21,7 +21,7 @@ export interface Notes {
 export type Refusal = Omit<Verdict, 'printed'> & { readonly answer: string | AuthorizerRefusal | null };
 
 /** Refusals that are possible. `final`: the last of them is certain. */
-export interface FilterResult {
+interface FilterResult {
   readonly refusals: readonly Refusal[];
   readonly final: boolean;
   /** The policy whose ALLOW rule matched. */

@@ -131,6 +131,6 @@ function isSame(one: Printed | null, other: Printed | null): boolean {
 }
 
 /** An object as `namespace/name`. */
-export function nameOf({ namespace, name }: ObjectRef): string {
+export function nameOf({ namespace, name }: Pick<ObjectRef, 'namespace' | 'name'>): string {
   return `${namespace}/${name}`;
 }

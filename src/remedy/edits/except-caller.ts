@@ -44,14 +44,14 @@ export function exceptCaller(finding: Finding, mesh: MeshView): readonly Draft[]
     draftOf(changes, {
       kind: 'policy-change',
       summary: `Add ${caller.principal} to ${list} in AuthorizationPolicy ${names.join(' and ')}.`,
-      risk: `Every pod with that identity is no longer denied.${caller.shared}${decided ? '' : DECISION}`,
+      risk: `${decided ? '' : DECISION}Every pod with that identity is no longer denied.${caller.shared}`,
       verify: destination === null ? [] : watchLogs(finding, mesh, destination),
     }),
   ];
 }
 
 const DECISION =
-  ' The policy denies this caller by what it says, not for lack of an entry in a list: its owner has to decide whether it should have an exception.';
+  'Needs a decision of its owner: the policy denies this caller by what it says, not for lack of an entry in a list. ';
 
 /** A DENY policy that matched the call. */
 interface Denial {
