@@ -9,6 +9,7 @@ import type { AmbientSettings, Constraint, ZtunnelPolicy } from '../src/policy/a
 import { behaves } from '../src/policy/ambient/release.ts';
 import { decodeAuthorizationPolicy, decodePeerAuthentication } from '../src/policy/decode.ts';
 import { blockHolds, type IpBlock, parseIpBlock, parsePeerIp } from '../src/policy/match-ip.ts';
+import { readStringMatch } from '../src/policy/match-string.ts';
 import { decodeKubeObject, isRecord } from '../src/text/kube-object.ts';
 import { parseSpiffeId } from '../src/text/spiffe.ts';
 import { hasShared, needsShared, shared } from './shared.ts';
@@ -305,7 +306,9 @@ function protoValues(constraint: Constraint): unknown[] {
   switch (constraint.field) {
     case 'principals':
     case 'namespaces':
-      return constraint.values.map(({ kind, value }) => ({ [kind]: kind === 'presence' ? {} : value }));
+      return constraint.written
+        .map(readStringMatch)
+        .map(({ kind, value }) => ({ [kind]: kind === 'presence' ? {} : value }));
     case 'serviceAccounts':
       return constraint.values.map(({ namespace, name }) => ({ namespace, serviceAccount: name }));
     case 'sourceIps':

@@ -29,3 +29,25 @@ export function matchesString(match: StringMatch, seen: string): boolean {
       return seen !== '';
   }
 }
+
+/** A list of values of which one must match: plain texts are looked up, only patterns are tried one by one. */
+export interface StringList {
+  readonly exact: ReadonlySet<string>;
+  readonly patterns: readonly StringMatch[];
+}
+
+/** Reads each value as `readStringMatch` does. */
+export function readStringList(written: readonly string[]): StringList {
+  const matches = written.map(readStringMatch);
+  return {
+    exact: new Set(matches.filter(({ kind }) => kind === 'exact').map(({ value }) => value)),
+    patterns: matches.filter(({ kind }) => kind !== 'exact'),
+  };
+}
+
+/** Whether one of the values matches. */
+export function matchesList(list: StringList, seen: string): boolean {
+  if (list.exact.has(seen)) return true;
+  for (const pattern of list.patterns) if (matchesString(pattern, seen)) return true;
+  return false;
+}

@@ -1,6 +1,6 @@
 import type { AuthorizationPolicy, Condition, PolicyOperation, PolicyRule, PolicySource } from '../../model/policy.ts';
 import { parseIpBlock } from '../match-ip.ts';
-import { readStringMatch } from '../match-string.ts';
+import { readStringList } from '../match-string.ts';
 import {
   type AmbientSettings,
   byText,
@@ -174,9 +174,9 @@ type Named = Readonly<Record<string, readonly string[]>>;
 
 /** The positive and the negative constraint of one field; a list without a readable value is no constraint. */
 function constraintsOf(place: Place, positive: Named, negative: Named): readonly Constraint[] {
-  const read = (lists: Named, negated: boolean): readonly Constraint[] =>
+  const read = (lists: Named, negated: boolean): readonly (Constraint | null)[] =>
     Object.entries(lists).map(([name, written]) => readConstraint(place, name, written, negated));
-  return [...read(positive, false), ...read(negative, true)].filter(({ values }) => values.length > 0);
+  return [...read(positive, false), ...read(negative, true)].filter((constraint) => constraint !== null);
 }
 
 function readConstraint(
@@ -184,19 +184,24 @@ function readConstraint(
   name: string,
   written: readonly string[],
   negated: boolean,
-): Constraint {
+): Constraint | null {
+  if (written.length === 0) return null;
   const base = { negated, path: `${path}.${name}`, written };
   switch (field) {
     case 'principals':
     case 'namespaces':
-      return { ...base, field, values: written.map(readStringMatch) };
+      return { ...base, field, values: readStringList(written) };
     case 'serviceAccounts':
       return { ...base, field, values: written.map((value) => readServiceAccount(value, namespace)) };
     case 'sourceIps':
-    case 'destinationIps':
-      return { ...base, field, values: written.map(parseIpBlock).filter((block) => block !== null) };
-    case 'destinationPorts':
-      return { ...base, field, values: written.map(readPort).filter((port) => port !== null) };
+    case 'destinationIps': {
+      const values = written.map(parseIpBlock).filter((block) => block !== null);
+      return values.length === 0 ? null : { ...base, field, values };
+    }
+    case 'destinationPorts': {
+      const values = written.map(readPort).filter((port) => port !== null);
+      return values.length === 0 ? null : { ...base, field, values };
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ObjectRef } from '../../model/mesh.ts';
 import type { IpBlock } from '../match-ip.ts';
-import type { StringMatch } from '../match-string.ts';
+import type { StringList } from '../match-string.ts';
 
 /** A service account that a peer may or may not be; the trust domain is not looked at. */
 export interface ServiceAccountMatch {
@@ -20,7 +20,7 @@ interface ConstraintBase {
 /** One field of a match with its values, of which there is at least one. */
 export type Constraint = ConstraintBase &
   (
-    | { readonly field: 'principals' | 'namespaces'; readonly values: readonly StringMatch[] }
+    | { readonly field: 'principals' | 'namespaces'; readonly values: StringList }
     | { readonly field: 'serviceAccounts'; readonly values: readonly ServiceAccountMatch[] }
     | { readonly field: 'sourceIps' | 'destinationIps'; readonly values: readonly IpBlock[] }
     | { readonly field: 'destinationPorts'; readonly values: readonly number[] }

@@ -1,7 +1,7 @@
 import type { SpiffeId } from '../../model/record.ts';
 import { identityParts, principalOf } from '../../text/spiffe.ts';
 import { blockHolds, type IpAddress, type IpBlock, parsePeerIp } from '../match-ip.ts';
-import { matchesString, type StringMatch } from '../match-string.ts';
+import { matchesList } from '../match-string.ts';
 import type { Constraint, ServiceAccountMatch, ZtunnelMatch, ZtunnelPolicy, ZtunnelRule } from './form.ts';
 
 /** A connection as the destination's ztunnel sees it. */
@@ -77,9 +77,9 @@ export function constraintHolds(constraint: Constraint, peer: Peer): boolean {
 function anyMatches(constraint: Constraint, peer: Peer): boolean {
   switch (constraint.field) {
     case 'principals':
-      return peer.principal !== null && anyString(constraint.values, peer.principal);
+      return peer.principal !== null && matchesList(constraint.values, peer.principal);
     case 'namespaces':
-      return anyString(constraint.values, peer.namespace);
+      return matchesList(constraint.values, peer.namespace);
     case 'serviceAccounts':
       return peer.principal !== null && anyAccount(constraint.values, peer);
     case 'sourceIps':
@@ -91,12 +91,7 @@ function anyMatches(constraint: Constraint, peer: Peer): boolean {
   }
 }
 
-// Loops, not `some`: this is asked for every value of every policy, for every connection that is replayed.
-function anyString(values: readonly StringMatch[], seen: string): boolean {
-  for (const value of values) if (matchesString(value, seen)) return true;
-  return false;
-}
-
+// Loops, not `some`: this is asked for every block of every policy, for every connection that is replayed.
 function anyAccount(values: readonly ServiceAccountMatch[], { namespace, serviceAccount }: Peer): boolean {
   for (const value of values) if (value.name === serviceAccount && value.namespace === namespace) return true;
   return false;

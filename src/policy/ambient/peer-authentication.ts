@@ -1,6 +1,6 @@
 import type { MtlsMode, PeerAuthentication } from '../../model/policy.ts';
 import { parseInstant } from '../../text/time.ts';
-import { readStringMatch } from '../match-string.ts';
+import { readStringList } from '../match-string.ts';
 import {
   type AmbientSettings,
   byText,
@@ -188,7 +188,7 @@ function plaintext(path: string): ZtunnelMatch {
     negated: true,
     path,
     written: ['*'],
-    values: [readStringMatch('*')],
+    values: readStringList(['*']),
   };
   return { path, constraints: [constraint], lost: [] };
 }
