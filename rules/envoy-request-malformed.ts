@@ -1,9 +1,11 @@
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { envoyFacts } from '../src/causes/envoy-record.ts';
 import type { Level, Rule } from '../src/model/finding.ts';
+import type { RequestRecord } from '../src/model/record.ts';
 import { showService } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
+import { isPrivateAddress } from '../src/text/private-address.ts';
 
 /** DPE and its relatives: the proxy could not or would not read the request. */
 export const rule: Rule = {
@@ -30,7 +32,7 @@ export const rule: Rule = {
     const [, level, what] = CAUSES.find(([pattern]) => pattern.test(failure.text)) ?? byStatus(record.status);
     return {
       certainty: failure.certainty,
-      level,
+      level: level === 'note' && isFromCluster(record) ? 'warning' : level,
       cause: `${sourceName(record)} sent ${what} to ${envoyFacts(record)?.downstreamLocal ?? 'this proxy'}.`,
       intended: 'likely',
       subject: [failure.text],
@@ -48,6 +50,11 @@ export const rule: Rule = {
     ];
   },
 };
+
+/** A pod that does not speak what the port speaks is worth a look; anybody outside may knock. */
+function isFromCluster({ source }: RequestRecord): boolean {
+  return source.address !== null && isPrivateAddress(source.address);
+}
 
 /** What was wrong, by details. Bytes that are no HTTP at all come from scanners and wrong ports every day: a note. */
 const CAUSES: readonly (readonly [RegExp, Level, string])[] = [

@@ -50,7 +50,7 @@ const RIGHT: Readonly<Record<string, readonly (Category | 'none')[]>> = {
   timeout: ['upstream', 'client'],
   'circuit-breaker-overflow': ['upstream'],
   'http-502-protocol-error': ['upstream', 'application', 'client'],
-  'hbone-stream-reset': ['upstream', 'network', 'none'],
+  'hbone-stream-reset': ['upstream', 'network', 'client', 'none'],
   'http-200-broken-upstream': ['upstream', 'application'],
   'http-400-protocol': ['client'],
   'http-426-http10': ['client'],
@@ -64,7 +64,7 @@ const RIGHT: Readonly<Record<string, readonly (Category | 'none')[]>> = {
   'xds-workload-missing': ['platform'],
   'ztunnel-startup-failure': ['platform'],
   'cni-no-ztunnel': ['platform'],
-  'knative-probe-failure': ['upstream', 'application', 'platform', 'authorization', 'mutual-tls'],
+  'knative-probe-failure': ['upstream', 'network', 'application', 'platform', 'authorization', 'mutual-tls'],
 };
 
 const POLICY: ReadonlySet<string> = new Set([

@@ -376,7 +376,7 @@ describe('exceptCaller', () => {
     expect(valueAt(specOf(draft?.changes[0]), 'rules')).toEqual([
       { from: [{ source: { namespaces: ['shop'], notPrincipals: [CART.principal] } }] },
     ]);
-    expect(draft?.risk).toContain('decide');
+    expect(draft?.risk).toContain('decision');
   });
 
   it('lets a denial by name stand', () => {

@@ -79,7 +79,7 @@ interface Probe {
 const folder = fileURLToPath(new URL('../fixtures/policy/', import.meta.url));
 
 for (const file of readdirSync(folder).filter((name) => /^ambient-.*\.yaml$/.test(name))) {
-  const policyCase: PolicyCase = parse(readFileSync(`${folder}${file}`, 'utf8'));
+  const policyCase: PolicyCase = parse(readFileSync(`${folder}${file}`, 'utf8'), { merge: true });
   describe(`${file}: ${policyCase.about}`, () => {
     for (const probe of policyCase.probes) {
       it(probe.probe, () => {
@@ -133,6 +133,9 @@ describe('IP addresses and blocks as Go reads them', () => {
     ['fd00::/8', 'fdff:1::', true],
     ['fd00:0:0::8/127', 'fd00::9', true],
     ['2001:db8::1:0:0:1/64', '2001:db8::2', true],
+    ['2001:db8:1::/48', '2001:db8:2::1', false],
+    ['2001:db8:0:1::/64', '2001:db8:0:2::1', false],
+    ['fd00::1:0:0/96', 'fd00::2:0:0', false],
     ['fe80::1%eth0', 'fe80::1', true],
     ['::1.2.3.4', '::102:304', true],
     ['::ffff:10.0.1.9', '::ffff:10.0.1.9', false],

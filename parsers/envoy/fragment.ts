@@ -58,6 +58,8 @@ const REQUEST = /^(?:\[?(\d{4}-\d\d-\d\dT[\d:.]{8,18}Z)\] )?"([A-Z]{3,16}|-) (\S
 const ANSWER = /^(0|[1-5]\d\d)(?: (-|[A-Z]{2,5}(?:,[A-Z]{2,5}){0,8}))?(?: ([^\s"]{3,8192}))?(?=\s|$)/;
 const CLUSTER =
   /(?:^|\s)((?:outbound|inbound|inbound-vip)\|\d{1,5}\|[^\s"]{0,512}|PassthroughCluster|BlackHoleCluster|InboundPassthrough\w{0,32})(?=\s|$)/;
+/** A reason why the upstream's transport failed, in its quotes. */
+const TRANSPORT = /"((?:TLS[ _]error|delayed_connect_error|immediate_connect_error|tunnel_response)[^"]{0,512})"/;
 const TERMINATION = /^ - ((?:rbac_access_denied|ext_authz_)\S{1,512})(?=\s|$)/;
 
 /** What stands at the head of the line, and the cluster where it follows. */
@@ -78,6 +80,7 @@ function headOf(envelope: Envelope, text: string): Parsed {
   row[COLUMN.flags] = flags === '' ? null : flags;
   row[COLUMN.details] = details;
   row[COLUMN.termination] = termination;
+  row[COLUMN.transportFailure] = TRANSPORT.exec(rest)?.[1] ?? null;
   row[COLUMN.cluster] = CLUSTER.exec(rest)?.[1] ?? null;
   return toRecord(row, envelope, 'envoy-fragment');
 }

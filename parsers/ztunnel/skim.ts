@@ -1,46 +1,60 @@
 import type { Skimmed } from '../../src/model/record.ts';
-import { bytesOf, endOfDigits, integerAt, isDigit, standsAt, startOfInteger } from '../../src/text/bytes.ts';
+import { bytesOf, integerAt, isStamp, standsAt, startOfInteger, startOfPort } from '../../src/text/bytes.ts';
+import { closePieces, leaveOut, openPieces } from '../../src/text/cut.ts';
 
-/** Length of ztunnel's time stamp, `2026-01-02T03:04:05.678901Z`. */
+/** Length of ztunnel's time stamp, `2026-01-02T03:04:05.678901Z`, and its digits of fraction. */
 const STAMP = 27;
-const COLON = 58;
-const LETTER_Z = 90;
+const FRACTION = 6;
+const QUOTE = 34;
+const BACKSLASH = 92;
 
 /**
- * How a format prints a connection that ended well. The volatile columns at the end are read backwards: what stands there
- * unescaped is no part of a value, so nobody can forge it.
+ * How a format prints a connection that ended. The volatile columns at the end are read backwards: what stands there
+ * unescaped is no part of a value, so nobody can forge it. The level stands in no record.
  */
 interface Layout {
-  readonly start: Uint8Array;
-  readonly head: Uint8Array;
+  /** What may stand before the time, and between the time and the source's address. */
+  readonly starts: readonly Uint8Array[];
+  readonly heads: readonly Uint8Array[];
+  /** The byte behind the address. */
   readonly addressEnd: number;
   readonly sent: Uint8Array;
   readonly received: Uint8Array;
   readonly duration: Uint8Array;
+  /** What stands behind the digits of the duration: the rest of the line, or what leads to the error. */
   readonly tail: Uint8Array;
+  readonly error: Uint8Array;
+  /** What stands behind the error. */
+  readonly close: Uint8Array;
 }
 
+const LEVELS = ['info', 'error'];
+
 const TEXT: Layout = {
-  start: bytesOf(''),
-  head: bytesOf('\tinfo\taccess\tconnection complete\tsrc.addr='),
+  starts: [bytesOf('')],
+  heads: LEVELS.map((level) => bytesOf(`\t${level}\taccess\tconnection complete\tsrc.addr=`)),
   addressEnd: 32,
   sent: bytesOf('" bytes_sent='),
   received: bytesOf(' bytes_recv='),
   duration: bytesOf(' duration="'),
   tail: bytesOf('ms"'),
+  error: bytesOf('ms" error="'),
+  close: bytesOf('"'),
 };
 
 const JSON_LINE: Layout = {
-  start: bytesOf('{"level":"info","time":"'),
-  head: bytesOf('","scope":"access","message":"connection complete","src.addr":"'),
-  addressEnd: 34,
+  starts: LEVELS.map((level) => bytesOf(`{"level":"${level}","time":"`)),
+  heads: [bytesOf('","scope":"access","message":"connection complete","src.addr":"')],
+  addressEnd: QUOTE,
   sent: bytesOf('","bytes_sent":'),
   received: bytesOf(',"bytes_recv":'),
   duration: bytesOf(',"duration":"'),
   tail: bytesOf('ms"}'),
+  error: bytesOf('ms","error":"'),
+  close: bytesOf('"}'),
 };
 
-/** Skims a line of plain text that tells of a connection which ended well; see `Parser.skim`. */
+/** Skims a line of plain text that tells of a connection which ended; see `Parser.skim`. */
 export function skimText(bytes: Uint8Array, start: number, end: number, into: Skimmed): boolean {
   return skimLine(bytes, start, end, TEXT, into);
 }
@@ -51,46 +65,53 @@ export function skimJson(bytes: Uint8Array, start: number, end: number, into: Sk
 }
 
 function skimLine(bytes: Uint8Array, start: number, end: number, layout: Layout, into: Skimmed): boolean {
-  const time = start + layout.start.length;
-  const head = time + STAMP;
-  if (!standsAt(bytes, head, layout.head) || !standsAt(bytes, start, layout.start)) return false;
-  if (!isDigit(bytes[time]) || bytes[head - 1] !== LETTER_Z) return false;
-  const address = head + layout.head.length;
-  const shapeEnd = skimCounts(bytes, address, end, layout, into);
-  const port = portColon(bytes, address, shapeEnd, layout.addressEnd);
-  if (port < 0) return false;
+  const time = behind(bytes, start, layout.starts);
+  if (time < 0) return false;
+  const address = behind(bytes, time + STAMP, layout.heads);
+  if (address < 0 || !isStamp(bytes, time, FRACTION)) return false;
+  const errorEnd = end - layout.close.length;
+  const error = startOfError(bytes, address, errorEnd, layout);
+  const durationEnd = error < 0 ? end - layout.tail.length : error - layout.error.length;
+  if (error < 0 && !standsAt(bytes, durationEnd, layout.tail)) return false;
+  const countsStart = skimCounts(bytes, address, durationEnd, layout, into);
+  const addressEnd = bytes.indexOf(layout.addressEnd, address);
+  if (countsStart < 0 || addressEnd < 0 || addressEnd > countsStart) return false;
   into.timeStart = time;
-  into.timeEnd = head;
-  into.pieces = 2;
-  into.spans[0] = address;
-  into.spans[1] = port;
-  into.spans[2] = endOfDigits(bytes, port + 1, shapeEnd);
-  into.spans[3] = shapeEnd;
+  into.timeEnd = time + STAMP;
+  openPieces(into, address);
+  leaveOut(into, startOfPort(bytes, address, addressEnd), addressEnd);
+  if (error >= 0) leaveOut(into, countsStart, error);
+  closePieces(into, error < 0 ? countsStart : errorEnd);
   return true;
 }
 
-/** Reads bytes and duration from the end of the line; answers where they begin, -1 if they are not there. */
-function skimCounts(bytes: Uint8Array, from: number, end: number, layout: Layout, into: Skimmed): number {
-  const durationEnd = end - layout.tail.length;
-  const durationStart = startOfInteger(bytes, from, durationEnd);
-  if (durationStart < 0 || !standsAt(bytes, durationEnd, layout.tail)) return -1;
-  const receivedEnd = durationStart - layout.duration.length;
-  const receivedStart = startOfInteger(bytes, from, receivedEnd);
-  if (receivedStart < 0 || !standsAt(bytes, receivedEnd, layout.duration)) return -1;
-  const sentEnd = receivedStart - layout.received.length;
-  const sentStart = startOfInteger(bytes, from, sentEnd);
-  if (sentStart < 0 || !standsAt(bytes, sentEnd, layout.received)) return -1;
-  const shapeEnd = sentStart - layout.sent.length;
-  if (shapeEnd < from || !standsAt(bytes, shapeEnd, layout.sent)) return -1;
-  into.bytesSent = integerAt(bytes, sentStart, sentEnd);
-  into.bytesReceived = integerAt(bytes, receivedStart, receivedEnd);
-  into.durationMs = integerAt(bytes, durationStart, durationEnd);
-  return shapeEnd;
+/** The place behind the one of `texts` that stands at `at`; -1: none does. */
+function behind(bytes: Uint8Array, at: number, texts: readonly Uint8Array[]): number {
+  for (const text of texts) if (standsAt(bytes, at, text)) return at + text.length;
+  return -1;
 }
 
-/** The last colon of the address at `from`, which ends at the byte `stop`; -1: it has none. */
-function portColon(bytes: Uint8Array, from: number, end: number, stop: number): number {
-  let colon = -1;
-  for (let index = from; index < end && bytes[index] !== stop; index++) if (bytes[index] === COLON) colon = index;
-  return colon;
+/** Where the error begins that ends the line before `end`; -1: the line has none. Quotes within are escaped. */
+function startOfError(bytes: Uint8Array, from: number, end: number, { close, error }: Layout): number {
+  if (!standsAt(bytes, end, close)) return -1;
+  let start = end;
+  while (start > from && !(bytes[start - 1] === QUOTE && bytes[start - 2] !== BACKSLASH)) start--;
+  return standsAt(bytes, start - error.length, error) ? start : -1;
+}
+
+/** Reads bytes and duration, the digits of which end before `end`; answers where they begin, -1 if they are not there. */
+function skimCounts(bytes: Uint8Array, from: number, end: number, layout: Layout, into: Skimmed): number {
+  const durationStart = startOfInteger(bytes, from, end);
+  const receivedEnd = durationStart - layout.duration.length;
+  const receivedStart = startOfInteger(bytes, from, receivedEnd);
+  const sentEnd = receivedStart - layout.received.length;
+  const sentStart = startOfInteger(bytes, from, sentEnd);
+  const countsStart = sentStart - layout.sent.length;
+  if (durationStart < 0 || receivedStart < 0 || sentStart < 0 || countsStart < from) return -1;
+  if (!standsAt(bytes, receivedEnd, layout.duration)) return -1;
+  if (!standsAt(bytes, sentEnd, layout.received) || !standsAt(bytes, countsStart, layout.sent)) return -1;
+  into.bytesSent = integerAt(bytes, sentStart, sentEnd);
+  into.bytesReceived = integerAt(bytes, receivedStart, receivedEnd);
+  into.durationMs = integerAt(bytes, durationStart, end);
+  return countsStart;
 }
