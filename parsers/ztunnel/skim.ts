@@ -1,5 +1,5 @@
 import type { Skimmed } from '../../src/model/record.ts';
-import { bytesOf, integerAt, isStamp, standsAt, startOfInteger, startOfPort } from '../../src/text/bytes.ts';
+import { bytesOf, integerAt, isStamp, placeOf, standsAt, startOfInteger, startOfPort } from '../../src/text/bytes.ts';
 import { closePieces, leaveOut, openPieces } from '../../src/text/cut.ts';
 
 /** Length of ztunnel's time stamp, `2026-01-02T03:04:05.678901Z`, and its digits of fraction. */
@@ -74,8 +74,8 @@ function skimLine(bytes: Uint8Array, start: number, end: number, layout: Layout,
   const durationEnd = error < 0 ? end - layout.tail.length : error - layout.error.length;
   if (error < 0 && !standsAt(bytes, durationEnd, layout.tail)) return false;
   const countsStart = skimCounts(bytes, address, durationEnd, layout, into);
-  const addressEnd = bytes.indexOf(layout.addressEnd, address);
-  if (countsStart < 0 || addressEnd < 0 || addressEnd > countsStart) return false;
+  const addressEnd = placeOf(bytes, layout.addressEnd, address, countsStart);
+  if (addressEnd < 0) return false;
   into.timeStart = time;
   into.timeEnd = time + STAMP;
   openPieces(into, address);

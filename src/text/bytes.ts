@@ -10,6 +10,12 @@ export function standsAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boo
   return true;
 }
 
+/** The first place from `from` on where `byte` stands; -1: none before `end`. */
+export function placeOf(bytes: Uint8Array, byte: number, from: number, end: number): number {
+  for (let index = from; index < end; index++) if (bytes[index] === byte) return index;
+  return -1;
+}
+
 const ZERO = 48;
 const COLON = 58;
 const SLASH = 47;

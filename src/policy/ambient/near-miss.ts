@@ -1,14 +1,8 @@
 import type { NearMiss } from '../../model/finding.ts';
 import type { ObjectRef } from '../../model/mesh.ts';
+import { lostFields } from './convert.ts';
 import type { ZtunnelWorkload } from './decide.ts';
-import {
-  byText,
-  type Constraint,
-  type LostField,
-  type ZtunnelMatch,
-  type ZtunnelPolicy,
-  type ZtunnelRule,
-} from './form.ts';
+import { byText, type Constraint, type ZtunnelMatch, type ZtunnelPolicy, type ZtunnelRule } from './form.ts';
 import { constraintHolds, matchHolds, type Peer, readPeer, ruleMatches, type ZtunnelConnection } from './match.ts';
 
 /** Rules told of, at most; the closest ones. */
@@ -22,7 +16,7 @@ interface FieldMiss {
   readonly field: string;
   readonly wanted: string;
   readonly seen: string;
-  /** From 0 to 1: how much the closest value written there looks like what was seen. */
+  /** From 0 to 1: how much the caller looks like the closest value written there; 1 for a field that is not about it. */
   readonly likeness: number;
 }
 
@@ -32,15 +26,17 @@ interface RuleMiss {
   readonly key: string;
   readonly rule: number;
   readonly misses: readonly FieldMiss[];
-  /** ztunnel never got the rule, and but for its HTTP attributes it would have matched. */
-  readonly onlyHttp: boolean;
+  /** Number of misses; all HTTP attributes together count as one. */
+  readonly distance: number;
+  /** Sum over the misses that `distance` counts. */
+  readonly likeness: number;
 }
 
 /**
  * For a denied connection, what in the AuthorizationPolicies decided. Denied by a DENY: the fields of the rules that
  * matched. Denied because no ALLOW matched: of the rules that came closest, the fields that failed (several entries of one
- * rule: all of them failed), then rules that istiod left out and that would have matched but for HTTP attributes. At most
- * 5 rules, closest first. Empty: allowed, or no rule is there to tell of.
+ * rule: all of them failed); among these are rules that istiod left out and that only their HTTP attributes keep from
+ * matching. At most 5 rules, those first that look most like the caller. Empty: allowed, or there is no rule to tell of.
  */
 export function nearMisses(workload: ZtunnelWorkload, connection: ZtunnelConnection): readonly NearMiss[] {
   const { outcome, deniedBy } = workload.decide(connection);
@@ -72,18 +68,13 @@ function closestRules(
   connection: ZtunnelConnection,
 ): readonly RuleMiss[] {
   const all = allows.flatMap((policy) => ruleMisses(policy, peer, connection)).sort(byCloseness);
-  const [closest] = all;
-  if (closest === undefined) return [];
-  const near = all.filter(({ misses }) => misses.length === closest.misses.length);
-  const omitted = all.filter((rule) => rule.onlyHttp && !near.includes(rule));
-  return [...near, ...omitted].slice(0, MAX_RULES);
+  return all.filter(({ distance }) => distance === all[0]?.distance).slice(0, MAX_RULES);
 }
 
 function byCloseness(left: RuleMiss, right: RuleMiss): number {
-  const likeness = ({ misses }: RuleMiss): number => misses.reduce((sum, miss) => sum + miss.likeness, 0);
   return (
-    left.misses.length - right.misses.length ||
-    likeness(right) - likeness(left) ||
+    left.distance - right.distance ||
+    right.likeness - left.likeness ||
     byText(left.key, right.key) ||
     left.rule - right.rule
   );
@@ -93,14 +84,18 @@ function ruleMisses(policy: ZtunnelPolicy, peer: Peer, connection: ZtunnelConnec
   const { source, key } = policy;
   if (source === null) return [];
   return [...policy.rules, ...policy.dropped].map((rule) => {
-    const fields = rule.clauses.flatMap((matches) => clauseMisses(matches, peer, connection));
     const http = httpMisses(rule);
+    const counted = [
+      ...rule.clauses.flatMap((matches) => clauseMisses(matches, peer, connection)),
+      ...http.slice(0, 1),
+    ];
     return {
       policy: source,
       key,
       rule: rule.index,
-      misses: [...fields, ...http],
-      onlyHttp: fields.length === 0 && http.length > 0,
+      misses: [...counted, ...http.slice(1)],
+      distance: counted.length,
+      likeness: counted.reduce((sum, { likeness }) => sum + likeness, 0),
     };
   });
 }
@@ -123,27 +118,32 @@ function matchMisses(match: ZtunnelMatch, peer: Peer, connection: ZtunnelConnect
   // HTTP attributes are told of by rule: one of them anywhere in an ALLOW drops all of it.
   return match.lost
     .filter(({ httpAttribute }) => httpAttribute === null)
-    .map((lost) => missOf(lost, 'nothing: ztunnel never gets this field, and an entry without others never matches'));
+    .map(({ path, written }) => ({
+      field: path,
+      wanted: listed(written, false),
+      seen: 'nothing: ztunnel never gets this field, and an entry without others never matches',
+      likeness: 0,
+    }));
 }
 
 function httpMisses(rule: ZtunnelRule): readonly FieldMiss[] {
-  return rule.clauses
-    .flat()
-    .flatMap(({ lost }) => lost)
+  return lostFields([rule])
     .filter(({ httpAttribute }) => httpAttribute !== null)
-    .map((lost) => missOf(lost, 'no HTTP: ztunnel cannot see it, so istiod leaves the whole rule out'));
-}
-
-function missOf({ path, written, httpAttribute }: LostField, seen: string): FieldMiss {
-  const key = path.endsWith('.key') && httpAttribute !== null ? `${httpAttribute}: ` : '';
-  return { field: path, wanted: `${key}${listed(written, false)}`, seen, likeness: 0 };
+    .map(({ path, written, httpAttribute }) => ({
+      field: path,
+      wanted: `${path.endsWith('.key') ? `${httpAttribute}: ` : ''}${listed(written, false)}`,
+      seen: 'no HTTP: ztunnel cannot see it, so istiod leaves the whole rule out',
+      likeness: 1,
+    }));
 }
 
 function compare(constraint: Constraint, peer: Peer, connection: ZtunnelConnection): FieldMiss {
-  const { path, written, negated } = constraint;
-  const seen = seenText(constraint.field, peer, connection);
-  const likeness = negated ? 0 : Math.max(...written.map((value) => likenessOf(value, seen)));
-  return { field: path, wanted: listed(written, negated), seen, likeness };
+  const { path, written, negated, field } = constraint;
+  const seen = seenText(field, peer, connection);
+  const aboutCaller = field !== 'destinationPorts' && field !== 'destinationIps';
+  // A caller that a rule excludes by name is not like the ones it allows.
+  const likeness = negated ? 0 : written.reduce((best, value) => Math.max(best, likenessOf(value, seen)), 0);
+  return { field: path, wanted: listed(written, negated), seen, likeness: aboutCaller ? likeness : 1 };
 }
 
 function seenText(field: Constraint['field'], peer: Peer, connection: ZtunnelConnection): string {
