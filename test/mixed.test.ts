@@ -65,3 +65,30 @@ describe.skipIf(!hasShared)(needsShared('a continuous log of thousands of connec
     },
   );
 });
+
+describe.skipIf(!hasShared)(needsShared('a continuous stream of requests through two sidecars'), () => {
+  const path = (file: string): string => shared(`captures/envoy/_mixed/${file}`);
+
+  /** What the clients saw, by what a report must call it. */
+  function truth(): Record<string, number> {
+    const { observedByTheClient } = parse(readFileSync(path('meta.yaml'), 'utf8')) as { observedByTheClient: string[] };
+    const count = (text: string): number => observedByTheClient.filter((line) => line.includes(text)).length;
+    return {
+      authorization: count('RBAC: access denied') + count('-> no response (EOF)'),
+      application: count('body "status 503'),
+      upstream: count('body "upstream connect error') + count('body "no healthy upstream"'),
+    };
+  }
+
+  it.each(['text', 'json', 'legacy-1.9-1.22'])(
+    'printed as %s, the counts of both logs together are the true totals',
+    (format) => {
+      const report = reportOnFiles([path(`${format}.log`), path(`client.${format}.log`)]);
+      const counted: Record<string, number> = {};
+      for (const { category, level, count } of report.findings) {
+        if (level !== 'note') counted[category] = (counted[category] ?? 0) + count;
+      }
+      expect(counted).toEqual(truth());
+    },
+  );
+});
