@@ -319,12 +319,11 @@ describe('laws of the ambient half', () => {
   });
 });
 
-/** What stands at the path below a rule: `from[0]` holds the source itself in the model. */
+/** What stands at the path below a rule: `from[0]` holds the source itself in the model. Undefined: nothing does. */
 function at(spec: PolicyRule | undefined, path: string): unknown {
   if (path === '') return spec;
-  const [, list, index, rest = ''] = /^(from|to|when)\[(\d+)\]\.(.+)$/.exec(path) ?? [];
-  const entry: unknown =
-    spec === undefined ? undefined : Object.entries(spec).find(([name]) => name === list)?.[1]?.[Number(index)];
-  const field = rest.replace(/^(source|operation)\./, '');
-  return Object.entries(entry ?? {}).find(([name]) => name === field)?.[1];
+  const [, list = '', index, name = ''] =
+    /^(from|to|when)\[(\d+)\](?:\.(?:source|operation))?(?:\.(.+))?$/.exec(path) ?? [];
+  const entry = new Map<string, readonly unknown[]>(Object.entries(spec ?? {})).get(list)?.[Number(index)];
+  return name === '' ? entry : new Map<string, unknown>(Object.entries(entry ?? {})).get(name);
 }

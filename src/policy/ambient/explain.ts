@@ -23,7 +23,7 @@ export function explainZtunnel(workload: ZtunnelWorkload, connection: ZtunnelCon
 }
 
 /** The object an operator would edit: for static strict the PeerAuthentication whose STRICT holds for the workload. */
-export function objectBehind(policy: ZtunnelPolicy, workload: ZtunnelWorkload): ObjectRef {
+function objectBehind(policy: ZtunnelPolicy, workload: ZtunnelWorkload): ObjectRef {
   return (
     policy.source ??
     workload.mutualTls.decidedBy?.ref ?? { kind: 'PeerAuthentication', namespace: policy.namespace, name: policy.name }
@@ -32,13 +32,10 @@ export function objectBehind(policy: ZtunnelPolicy, workload: ZtunnelWorkload): 
 
 function because(decision: ZtunnelDecision, workload: ZtunnelWorkload, connection: ZtunnelConnection): string {
   const { outcome, deniedBy, allowedBy } = decision;
-  if (deniedBy.length > 0)
-    return deniedBy
-      .slice(0, MAX_NAMES)
-      .map((policy) => denial(policy, workload, connection))
-      .join('; ');
+  const told = deniedBy.slice(0, MAX_NAMES).map((policy) => denial(policy, workload, connection));
+  if (told.length > 0) return told.join('; ');
   if (outcome === 'deny') return noneAllowed(workload.allows);
-  if (allowedBy.length > 0) return `${names(allowedBy)} allows it`;
+  if (allowedBy.length > 0) return `allowed by ${names(allowedBy)}`;
   return 'no DENY policy matches and no ALLOW policy applies, so everything else is allowed';
 }
 

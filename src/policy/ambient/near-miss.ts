@@ -115,6 +115,9 @@ function clauseMisses(
 function matchMisses(match: ZtunnelMatch, peer: Peer, connection: ZtunnelConnection): readonly FieldMiss[] {
   const failed = match.constraints.filter((constraint) => !constraintHolds(constraint, peer));
   if (match.constraints.length > 0) return failed.map((constraint) => compare(constraint, peer, connection));
+  if (match.lost.length === 0) {
+    return [{ field: match.path, wanted: 'a field', seen: 'an empty entry, which never matches', likeness: 0 }];
+  }
   // HTTP attributes are told of by rule: one of them anywhere in an ALLOW drops all of it.
   return match.lost
     .filter(({ httpAttribute }) => httpAttribute === null)

@@ -16,7 +16,7 @@ const STATIC_STRICT = 'istio_converted_static_strict';
 const CONVERTED_PREFIX = 'converted_peer_authentication_';
 
 /** The oldest object of each level that applies to a workload. */
-export interface PeerAuthenticationLevels {
+interface Levels {
   readonly mesh: PeerAuthentication | null;
   readonly namespace: PeerAuthentication | null;
   readonly workload: PeerAuthentication | null;
@@ -24,7 +24,6 @@ export interface PeerAuthenticationLevels {
 
 /** What mutual TLS a workload asks for, and by which of ztunnel's policies. */
 export interface MutualTls {
-  readonly levels: PeerAuthenticationLevels;
   /** The object whose mode holds for ports without one of their own; null: none has a mode, so PERMISSIVE. */
   readonly decidedBy: PeerAuthentication | null;
   /** Keys that istiod lists on the workload. Whether such a policy was generated is another question. */
@@ -32,12 +31,12 @@ export interface MutualTls {
 }
 
 /** Name of the policy that stands for a PeerAuthentication with port modes. */
-export function convertedKey(policy: PeerAuthentication): string {
+function convertedKey(policy: PeerAuthentication): string {
   return policyKey(policy.ref.namespace, `${CONVERTED_PREFIX}${policy.ref.name}`);
 }
 
 /** Key of the policy that denies plaintext on every port. */
-export function staticStrictKey(rootNamespace: string): string {
+function staticStrictKey(rootNamespace: string): string {
   return policyKey(rootNamespace, STATIC_STRICT);
 }
 
@@ -57,7 +56,7 @@ function bornAt({ createdAt }: PeerAuthentication): string {
 }
 
 /** Denies plaintext on every port (istio 86c9f01f pilot/pkg/serviceregistry/ambient/policies.go). */
-export function staticStrict(rootNamespace: string): ZtunnelPolicy {
+function staticStrict(rootNamespace: string): ZtunnelPolicy {
   return denyPolicy(rootNamespace, STATIC_STRICT, null, [[[plaintext('mtls.mode')]]]);
 }
 
@@ -90,8 +89,7 @@ export function attachPeerAuthentication(
   applicable: readonly PeerAuthentication[],
   settings: AmbientSettings,
 ): MutualTls {
-  const levels = levelsOf(applicable, settings.rootNamespace);
-  const { mesh, namespace, workload } = levels;
+  const { mesh, namespace, workload } = levelsOf(applicable, settings.rootNamespace);
   const set = (policy: PeerAuthentication | null): boolean => policy !== null && policy.mode !== 'UNSET';
   const inherited = set(namespace) ? namespace : set(mesh) ? mesh : null;
   const decidedBy = set(workload) ? workload : inherited;
@@ -103,11 +101,11 @@ export function attachPeerAuthentication(
     ...(strict && !absorbed ? [staticStrictKey(settings.rootNamespace)] : []),
     ...(converted === null ? [] : [converted]),
   ];
-  return { levels, decidedBy, attached: attached.sort(byText) };
+  return { decidedBy, attached: attached.sort(byText) };
 }
 
 /** A selector without labels counts as none; one with labels in the root namespace as nothing at all. */
-function levelsOf(applicable: readonly PeerAuthentication[], rootNamespace: string): PeerAuthenticationLevels {
+function levelsOf(applicable: readonly PeerAuthentication[], rootNamespace: string): Levels {
   const selects = ({ selector }: PeerAuthentication): boolean => Object.keys(selector?.matchLabels ?? {}).length > 0;
   const inRoot = ({ ref }: PeerAuthentication): boolean => ref.namespace === rootNamespace;
   return {
@@ -130,7 +128,7 @@ function needsConverted({ mode, portModes }: PeerAuthentication, strict: boolean
  * is not judged as in `attachPeerAuthentication`, so a policy may be listed and never sent: then ztunnel skips it, and
  * the port is open (istio 86c9f01f pilot/pkg/serviceregistry/ambient/authorization.go).
  */
-export function convertPeerAuthentication(
+function convertPeerAuthentication(
   policy: PeerAuthentication,
   parents: { readonly namespace: PeerAuthentication | null; readonly mesh: PeerAuthentication | null },
   rootNamespace: string,
