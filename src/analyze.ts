@@ -38,6 +38,8 @@ export class Analysis {
   /** Notable flows that came up since `freshFindings` was asked last. */
   #fresh: Flow[] = [];
   readonly #announced = new Set<string>();
+  /** Records that are not in the span asked for. */
+  #outside = 0;
 
   constructor(parts: AnalysisParts) {
     this.#parts = parts;
@@ -107,9 +109,15 @@ export class Analysis {
       mesh,
       findings,
       remediesOf,
-      problems: [...this.#problems, ...problems],
+      problems: [...this.#problems, ...this.#spanProblem(), ...problems],
     });
     return { ...reported, problems: [...reported.problems, ...remedyProblems] };
+  }
+
+  #spanProblem(): readonly Problem[] {
+    if (this.#outside === 0) return [];
+    const message = `${this.#outside} records are outside the span of --since and --until and were left out`;
+    return [{ about: 'span', message }];
   }
 
   #recognizer(input: string): Recognizer {
@@ -129,7 +137,10 @@ export class Analysis {
   }
 
   #fold(record: LogRecord): Flow | null {
-    if (!this.#isWanted(record)) return null;
+    if (!this.#isWanted(record)) {
+      this.#outside++;
+      return null;
+    }
     const flow = fold(this.#traffic, record);
     if (flow.count === 1 && flow.samples.length > 0 && this.#fresh.length < MAX_FRESH) this.#fresh.push(flow);
     return flow;

@@ -1,4 +1,4 @@
-import { destinationEnd, sourceEnd } from './ends.ts';
+import { destinationEnd, sourceEnd } from './mesh/ends.ts';
 import {
   CERTAINTIES,
   type DestinationEnd,

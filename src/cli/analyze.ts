@@ -12,9 +12,10 @@ import { readMesh } from '../mesh/read.ts';
 import { createMesh, unknownMesh } from '../mesh/view.ts';
 import { Failure } from '../model/failure.ts';
 import { LEVELS, type Level } from '../model/finding.ts';
-import type { MeshView } from '../model/mesh.ts';
+import type { KubeObject, MeshView } from '../model/mesh.ts';
 import type { Parser } from '../model/record.ts';
 import type { Problem, Report } from '../model/report.ts';
+import { validateObject } from '../policy/validate.ts';
 import { renderJson } from '../render/json.ts';
 import { renderNdjson, renderOpened as renderOpenedLine } from '../render/ndjson.ts';
 import { renderOpened, renderTerminal } from '../render/terminal.ts';
@@ -111,10 +112,23 @@ async function loadMesh(paths: readonly string[]): Promise<{ mesh: MeshView; pro
   const piped: Manifests = paths.includes('-')
     ? decodeManifests(await textOf(process.stdin), 'stdin')
     : { objects: [], problems: [] };
-  return {
-    mesh: createMesh([...files.objects, ...piped.objects], { sources: paths }),
-    problems: [...files.problems, ...piped.problems],
-  };
+  const objects = [...files.objects, ...piped.objects];
+  const problems = [...files.problems, ...piped.problems, ...refusedObjects(objects)];
+  if (objects.length === 0) problems.push({ about: 'mesh', message: `no Kubernetes object in ${paths.join(', ')}` });
+  return { mesh: createMesh(objects, { sources: paths }), problems };
+}
+
+/** Policies that istiod's admission would refuse count as absent in a mesh: said, because they look like policies. */
+function refusedObjects(objects: readonly KubeObject[]): Problem[] {
+  return objects.flatMap((object) => {
+    const { valid, errors } = validateObject(object);
+    if (valid) return [];
+    const { kind, metadata, source } = object;
+    const name = `${kind} ${metadata.namespace}/${metadata.name}`;
+    return [
+      { about: 'mesh', message: `${source.file}: ${name} would be refused by istiod: ${errors[0] ?? 'not valid'}` },
+    ];
+  });
 }
 
 function chooseParsers(options: AnalyzeOptions): readonly Parser[] {
@@ -165,12 +179,15 @@ async function readAll(
     if (interrupt.signal.aborted) break;
     const read =
       file === '-' ? readStdin(analysis, options, interrupt.signal) : readFile(file, analysis, interrupt.signal);
-    await read.catch((error: unknown) => {
-      if (!(error instanceof Failure) || error.code !== 'input') throw error;
-      unreadable++;
-      const hint = error.hint === null ? '' : ` (${error.hint})`;
-      analysis.addProblem({ about: `input ${file}`, message: `${error.message}${hint}` });
-    });
+    const input = file === '-' ? 'stdin' : file;
+    await read
+      .then(() => analysis.end(input))
+      .catch((error: unknown) => {
+        if (!(error instanceof Failure) || error.code !== 'input') throw error;
+        unreadable++;
+        const hint = error.hint === null ? '' : ` (${error.hint})`;
+        analysis.addProblem({ about: `input ${file}`, message: `${error.message}${hint}` });
+      });
   }
   process.off('SIGINT', onInterrupt);
   return unreadable;
@@ -189,7 +206,6 @@ async function readStdin(analysis: Analysis, options: AnalyzeOptions, signal: Ab
   const timer = live ? setInterval(announce, LIVE_MS) : null;
   try {
     await readLines(process.stdin, 'stdin', (line) => analysis.feed(line), signal);
-    analysis.end('stdin');
   } finally {
     if (timer !== null) clearInterval(timer);
   }
@@ -214,8 +230,8 @@ function terminalOptions(options: AnalyzeOptions): { colour: boolean; top: numbe
 
 function exitCode(report: Report, options: AnalyzeOptions, interrupted: boolean, unreadable: boolean): number {
   if (interrupted) return EXIT.interrupted;
-  const lines = report.inputs.reduce((sum, input) => sum + input.lines, 0);
-  if (unreadable || (lines > 0 && report.inputs.every((input) => input.records === 0))) return EXIT.input;
+  // Nothing understood, or nothing there at all: a gate must not take that for a clean log.
+  if (unreadable || report.totals.records === 0) return EXIT.input;
   const { failOn } = options;
   if (failOn === undefined) return EXIT.ok;
   const bad = report.findings.some((finding) => LEVELS.indexOf(finding.level) <= LEVELS.indexOf(failOn));

@@ -1,6 +1,7 @@
 import { type Readable, Transform } from 'node:stream';
 import split2 from 'split2';
 import type { Line } from '../model/line.ts';
+import { refusalOf } from './encoding.ts';
 
 /** Lines of this many bytes or more are cut to it: split2 is quadratic in the length of one line. */
 export const MAX_LINE_BYTES: number = 1024 * 1024;
@@ -10,7 +11,8 @@ const NEWLINE = 10;
 /**
  * Calls `onLine` for every line of a byte stream, in order; resolves with how it ended. A last line without a line end
  * counts; a trailing `\r` is taken off; bytes that are not UTF-8 become U+FFFD. Memory is bounded whatever the input.
- * `aborted`: the signal stopped it and what was read until then has been handed out.
+ * `aborted`: the signal stopped it and what was read until then has been handed out. Rejects with `Failure` for compressed
+ * input.
  */
 export function readLines(
   stream: Readable,
@@ -38,7 +40,7 @@ export function readLines(
     stream.on('error', reject);
     if (signal.aborted) return abort();
     signal.addEventListener('abort', abort, { once: true });
-    stream.pipe(capLines()).pipe(lines);
+    stream.pipe(capLines(input).on('error', reject)).pipe(lines);
   });
 }
 
@@ -52,11 +54,17 @@ function isCut(text: string): boolean {
 }
 
 /** Cuts every line to MAX_LINE_BYTES. Whole chunks pass through untouched as long as no line can be that long. */
-function capLines(): Transform {
+function capLines(input: string): Transform {
+  let isFirst = true;
   /** Bytes of the line that is open at the end of the last chunk. */
   let open = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
+      if (isFirst) {
+        const refusal = refusalOf(input, chunk);
+        if (refusal !== null) return done(refusal);
+        isFirst = false;
+      }
       if (open + chunk.length < MAX_LINE_BYTES) {
         const last = chunk.lastIndexOf(NEWLINE);
         open = last < 0 ? open + chunk.length : chunk.length - last - 1;

@@ -1,11 +1,12 @@
-import { closeSync, createReadStream, fstatSync, openSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { Failure } from '../model/failure.ts';
+import { refusalOf } from './encoding.ts';
 import { type LineSink, readFileLines } from './file-lines.ts';
 import { readLines } from './lines.ts';
 
 /**
  * Gives `sink` every line of a log file (or pipe with a name). Throws `Failure` for what is missing, may not be
- * read or is a folder.
+ * read, is a folder or compressed.
  */
 export async function readFile(path: string, sink: LineSink, signal: AbortSignal): Promise<void> {
   const file = open(path);
@@ -14,8 +15,12 @@ export async function readFile(path: string, sink: LineSink, signal: AbortSignal
     if (status.isDirectory()) {
       throw new Failure('input', `${path} is a folder`, `name the files: meshmend ${path}/*.log`);
     }
-    if (status.isFile()) await readFileLines(file, path, sink, signal);
-    else
+    if (status.isFile()) {
+      const head = Buffer.alloc(8);
+      const refusal = refusalOf(path, head.subarray(0, readSync(file, head, 0, head.length, 0)));
+      if (refusal !== null) throw refusal;
+      await readFileLines(file, path, sink, signal);
+    } else
       await readLines(createReadStream(path, { fd: file, autoClose: false }), path, (line) => sink.feed(line), signal);
   } finally {
     closeSync(file);

@@ -4,6 +4,8 @@ import { isRecord } from '../text/kube-object.ts';
 import { listOf, recordOf, textOf, textsOf, valueAt } from '../text/untyped.ts';
 import { groupOf } from './kinds.ts';
 
+type Json = Readonly<Record<string, unknown>>;
+
 /** What holds for the whole mesh; null: the objects do not tell. */
 export interface MeshSettings {
   readonly rootNamespace: string | null;
@@ -11,9 +13,9 @@ export interface MeshSettings {
   readonly trustDomainAliases: readonly string[];
   /** Release as `1.27`. */
   readonly istioVersion: string | null;
+  /** The whole MeshConfig, untrusted. */
+  readonly config: Json | null;
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Reads the mesh configuration where an installation keeps it: the `istio` ConfigMap (also of a revision), else an
@@ -22,14 +24,15 @@ type Json = Readonly<Record<string, unknown>>;
 export function readSettings(objects: readonly KubeObject[]): MeshSettings {
   const config = meshConfigOf(objects);
   return {
-    rootNamespace: textOf(config['rootNamespace']),
-    trustDomain: textOf(config['trustDomain']),
-    trustDomainAliases: textsOf(config['trustDomainAliases']),
+    rootNamespace: textOf(config?.['rootNamespace']),
+    trustDomain: textOf(config?.['trustDomain']),
+    trustDomainAliases: textsOf(config?.['trustDomainAliases']),
     istioVersion: versionOf(objects),
+    config,
   };
 }
 
-function meshConfigOf(objects: readonly KubeObject[]): Json {
+function meshConfigOf(objects: readonly KubeObject[]): Json | null {
   const maps = objects.filter((object) => object.kind === 'ConfigMap' && isMeshConfigMap(object));
   const map = maps.find((object) => object.metadata.name === 'istio') ?? maps[0];
   const config = map === undefined ? null : parseConfig(valueAt(map.raw, 'data', 'mesh'));
@@ -42,7 +45,7 @@ function meshConfigOf(objects: readonly KubeObject[]): Json {
       return { trustDomain, ...recordOf(helm['meshConfig']), ...recordOf(spec['meshConfig']) };
     }
   }
-  return {};
+  return null;
 }
 
 /** `istio`, or `istio-<revision>`; other ConfigMaps may start alike but have no mesh configuration. */

@@ -44,14 +44,18 @@ export function renderOpened(finding: Finding, options: TerminalOptions): string
 }
 
 function headline(report: Report, causes: number): readonly string[] {
-  const { records, failures } = report.totals;
-  const inputs = `${count(records, 'record')} of ${count(report.inputs.length, 'input')}`;
-  const told =
-    causes === 0
-      ? `nothing failed in ${inputs}`
-      : `${count(causes, 'cause')} behind ${count(failures, 'failure')} in ${inputs}`;
   const partial = report.partial ? ' (interrupted: what was read so far)' : '';
-  return wrap(`meshmend: ${told}${partial}`, WIDTH);
+  return wrap(`meshmend: ${summaryOf(report, causes)}${partial}`, WIDTH);
+}
+
+function summaryOf(report: Report, causes: number): string {
+  const { records, failures } = report.totals;
+  const inputs = count(report.inputs.length, 'input');
+  if (records === 0) return `nothing was understood in ${inputs}`;
+  const told = `${count(records, 'record')} of ${inputs}`;
+  return causes === 0
+    ? `nothing failed in ${told}`
+    : `${count(causes, 'cause')} behind ${count(failures, 'failure')} in ${told}`;
 }
 
 function findingBlock(finding: ReportedFinding, number: number, options: TerminalOptions): readonly string[] {
@@ -64,6 +68,7 @@ function findingBlock(finding: ReportedFinding, number: number, options: Termina
       .map(indented),
     ...labelled('Cause', printable(finding.cause), INDENT, 3),
     ...policyLines(finding),
+    ...nearMissLines(finding),
     ...(remedy === undefined ? [] : remedyLines(remedy)),
     ...finding.unchecked.slice(0, 1).flatMap((text) => labelled('Unsure', printable(text), INDENT, 2)),
     ...evidenceLine(finding),
@@ -105,16 +110,26 @@ function policyLines(finding: ReportedFinding): readonly string[] {
   return labelled('Policy', finding.policies.slice(0, 3).map(refText).join(', '), INDENT, 2);
 }
 
+/** The rule that came closest: which field failed. */
+function nearMissLines(finding: ReportedFinding): readonly string[] {
+  const [miss] = finding.nearMiss;
+  if (miss === undefined) return [];
+  const text = `rule ${miss.rule} of ${miss.policy.namespace}/${miss.policy.name}: ${miss.field} wanted ${miss.wanted}, saw ${miss.seen}`;
+  return labelled('Missed', printable(text), INDENT, 3);
+}
+
 function refText(ref: ObjectRef): string {
   return printable(`${ref.kind} ${ref.namespace === '' ? '' : `${ref.namespace}/`}${ref.name}`);
 }
 
 function remedyLines(remedy: Remedy): readonly string[] {
-  const [confirm] = [...remedy.commands.confirm, ...remedy.commands.apply];
+  const [confirm] = remedy.commands.confirm;
+  const { status, reason } = remedy.verification;
   return [
-    ...labelled(remedyLabel(remedy), printable(remedy.summary), INDENT, 3),
+    ...labelled(remedyLabel(remedy), printable(remedy.summary), INDENT, 6),
     ...remedy.changes.slice(0, 2).flatMap((change: ObjectChange) => changeLines(change, INDENT + 8)),
-    ...(remedy.risk === null ? [] : labelled('Risk', printable(remedy.risk), INDENT, 2)),
+    ...(remedy.changes.length > 0 ? labelled('Proof', printable(`${status}: ${reason}`), INDENT, 3) : []),
+    ...(remedy.risk === null ? [] : labelled('Risk', printable(remedy.risk), INDENT, 5)),
     ...(confirm === undefined ? [] : [`${' '.repeat(INDENT)}${'Check'.padEnd(8)}${printable(confirm)}`]),
   ];
 }
@@ -125,12 +140,14 @@ function remedyLabel(remedy: Remedy): string {
   return remedy.verification.status === 'verified' ? 'Fix' : 'Draft';
 }
 
-/** Where the lines stand: `destination.log:41, 57; source.log:12`. Folders are left out, `-o json` has them. */
+/** Where the lines stand: `destination.log:41, 57; source.log:12`. Folders are left out where the names tell. */
 function evidenceLine(finding: ReportedFinding): readonly string[] {
   const byInput = new Map<string, number[]>();
   for (const { input, line } of finding.evidence) byInput.set(input, [...(byInput.get(input) ?? []), line]);
-  const places = [...byInput].map(([input, lines]) => `${input.split('/').at(-1)}:${lines.join(', ')}`);
-  return places.length === 0 ? [] : labelled('Lines', printable(places.join('; ')), INDENT, 1);
+  const names = [...byInput.keys()].map((input) => input.split('/').at(-1) ?? input);
+  const short = new Set(names).size === names.length;
+  const places = [...byInput].map(([input, lines], index) => `${short ? names[index] : input}:${lines.join(', ')}`);
+  return places.length === 0 ? [] : labelled('Lines', printable(places.join('; ')), INDENT, short ? 1 : 3);
 }
 
 function noteBlock(notes: readonly ReportedFinding[], top: number): readonly string[] {

@@ -1,10 +1,10 @@
-import type { DestinationEnd, SourceEnd } from './model/finding.ts';
-import type { MeshView, Pod } from './model/mesh.ts';
-import type { ConnectionRecord, LogRecord, RequestRecord, SpiffeId } from './model/record.ts';
-import type { Flow } from './model/traffic.ts';
-import { parseHostPort } from './text/address.ts';
-import { identityOf, identityParts, principalOf } from './text/spiffe.ts';
-import { workloadOf } from './text/workload.ts';
+import type { DestinationEnd, SourceEnd } from '../model/finding.ts';
+import type { MeshView, Pod } from '../model/mesh.ts';
+import type { ConnectionRecord, LogRecord, RequestRecord, SpiffeId } from '../model/record.ts';
+import type { Flow } from '../model/traffic.ts';
+import { parseHostPort } from '../text/address.ts';
+import { identityOf, identityParts, principalOf } from '../text/spiffe.ts';
+import { workloadOf } from '../text/workload.ts';
 
 /** A source about which nothing is known. */
 const NO_SOURCE: SourceEnd = { identity: null, principal: null, workload: null, namespace: null, addresses: [] };
