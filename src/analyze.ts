@@ -7,6 +7,7 @@ import type { Remedy } from './model/remedy.ts';
 import type { Problem, Report } from './model/report.ts';
 import type { Flow, Traffic } from './model/traffic.ts';
 import { proposeRemedies } from './remedy/propose.ts';
+import { Trial } from './remedy/verify.ts';
 import { buildReport } from './report/build.ts';
 import { BulkCounter } from './skim/bulk.ts';
 import { joinEnds } from './traffic/join.ts';
@@ -78,7 +79,10 @@ export class Analysis {
     this.#problems.push(problem);
   }
 
-  /** Findings above `note` that were not there when this was asked last. Counts are of the moment. */
+  /**
+   * Findings above `note` that were not there when this was asked last. Counts are of the moment, and the ends are not joined:
+   * what one end sees may be told here and be evidence of the other end's finding in the report.
+   */
   freshFindings(): readonly Finding[] {
     if (this.#fresh.length === 0) return [];
     const incidents = this.#fresh.map((flow) => ({ flow, others: [], count: flow.count }));
@@ -92,12 +96,16 @@ export class Analysis {
   /** The report on everything read so far. `generatedAt` is given because there is no clock here. */
   report(generatedAt: Instant, partial: boolean): Report {
     const { rules, mesh, tool } = this.#parts;
-    const notable = [...this.#traffic.flows.values()].filter((flow) => flow.samples.length > 0);
+    this.#bulk.forget();
+    const flows = [...this.#traffic.flows.values()];
+    const notable = flows.filter((flow) => flow.samples.length > 0);
+    const worked = flows.filter((flow) => flow.samples.length === 0 && flow.record.kind !== 'diagnostic');
     const { findings, problems } = judge(joinEnds(notable), rules, mesh);
     const remedyProblems: Problem[] = [];
+    const trial = new Trial(mesh, worked);
     const byId = new Map(rules.map((rule) => [rule.meta.id, rule]));
     const remediesOf = (finding: Finding): readonly Remedy[] => {
-      const proposed = proposeRemedies(finding, byId.get(finding.ruleId) ?? null, mesh);
+      const proposed = proposeRemedies(finding, byId.get(finding.ruleId) ?? null, trial);
       remedyProblems.push(...proposed.problems);
       return proposed.remedies;
     };

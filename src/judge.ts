@@ -5,6 +5,7 @@ import {
   type Evidence,
   type Finding,
   LEVELS,
+  type Level,
   type Match,
   type Rule,
   type SourceEnd,
@@ -102,17 +103,20 @@ function tryMatch(rule: Rule, flow: Flow, mesh: MeshView, problems: Map<string, 
 
 /** Pods of one workload and one account are one subject; without either the address is. */
 function subjectHash(rule: Rule, match: Match, source: SourceEnd, destination: DestinationEnd): string {
-  const from = source.principal ?? source.workload ?? source.addresses[0] ?? null;
+  const from = match.anyCaller ? null : (source.principal ?? source.workload ?? source.addresses[0] ?? null);
   const to = destination.workload ?? destination.service ?? destination.address;
   return fingerprint([
     rule.meta.id,
     from,
-    source.namespace,
+    match.anyCaller ? null : source.namespace,
     to,
     destination.namespace,
     destination.port === null ? null : String(destination.port),
     ...(match.policies ?? []).map(refText),
     ...(match.subject ?? []),
+    // One rule may tell of one subject in several ways: a note must not swallow an error.
+    match.level ?? null,
+    match.category ?? null,
   ]);
 }
 
@@ -132,14 +136,14 @@ function findingOf(claims: readonly Claim[]): Finding {
     fingerprint: first.fingerprint,
     ruleId: rule.meta.id,
     category: match.category ?? rule.meta.category,
-    level: match.level ?? rule.meta.level,
+    level: worstLevel(sorted),
     certainty: match.certainty,
     title: rule.meta.title,
     cause: match.cause,
     count: sorted.reduce((sum, claim) => sum + claim.incident.count, 0),
     firstSeen: extreme(flows, (flow) => flow.firstSeen, -1),
     lastSeen: extreme(flows, (flow) => flow.lastSeen, 1),
-    source: { ...first.source, addresses: allAddresses(flows) },
+    source: { ...commonSource(sorted), addresses: allAddresses(flows) },
     destination: first.destination,
     enforcedBy: match.enforcedBy ?? null,
     policies: match.policies ?? [],
@@ -148,6 +152,26 @@ function findingOf(claims: readonly Claim[]): Finding {
     evidence: evidenceOf(sorted.map((claim) => claim.incident)),
     unchecked: match.unchecked ?? [],
     flows,
+  };
+}
+
+function worstLevel(claims: readonly Claim[]): Level {
+  const levels = claims.map(({ rule, match }) => match.level ?? rule.meta.level);
+  return LEVELS.find((level) => levels.includes(level)) ?? 'note';
+}
+
+/** What all claims say about the caller; null where they differ. */
+function commonSource(claims: readonly Claim[]): SourceEnd {
+  const common = <K extends keyof SourceEnd>(key: K): SourceEnd[K] | null => {
+    const [value = null, ...others] = new Set(claims.map(({ source }) => source[key]));
+    return others.length === 0 ? value : null;
+  };
+  return {
+    identity: common('identity'),
+    principal: common('principal'),
+    workload: common('workload'),
+    namespace: common('namespace'),
+    addresses: [],
   };
 }
 
@@ -161,7 +185,7 @@ function allAddresses(flows: readonly Flow[]): readonly string[] {
   return [...new Set(flows.flatMap((flow) => flow.sourceAddresses))].sort().slice(0, 8);
 }
 
-/** The earliest lines of each end: first those that name the cause, then the other end's. */
+/** The earliest lines of the most frequent flows: first those that name the cause, then the other end's. */
 function evidenceOf(incidents: readonly Incident[]): readonly Evidence[] {
   const named = incidents.flatMap((incident) => incident.flow.samples.slice(0, 2));
   const others = incidents.flatMap((incident) => incident.others.flatMap((flow) => flow.samples.slice(0, 1)));

@@ -65,7 +65,7 @@ describe('meshmend analyze', () => {
 
   it('prints at most 80 columns but for commands, no colour into a pipe, and what to do next', () => {
     const { out } = run([A, B, '--mesh', 'fixtures/demo/mesh.yaml']);
-    const long = out.split('\n').filter((line) => line.length > 80 && !line.startsWith('   Check'));
+    const long = out.split('\n').filter((line) => line.length > 80 && !/^ {3}(?:Check|Try|Run) /.test(line));
     expect(long).toEqual([]);
     expect(out).not.toContain('\u001b');
     expect(out.trimEnd().split('\n').at(-2)).toMatch(/^next: meshmend explain /);
@@ -225,6 +225,8 @@ describe('bad input', () => {
     [['explian'], 'did you mean explain'],
     [['no-such-thing'], 'neither a command nor a file'],
     [['-o', 'yaml'], 'Allowed choices'],
+    [['--since', '99999999999d'], 'longer ago'],
+    [['--mesh', '-'], 'stdin cannot be both'],
     [['--since', 'yesterday'], 'neither a time nor a duration'],
     [['--log-format', 'nginx'], 'unknown'],
     [['--top', '0'], 'whole number'],
@@ -244,6 +246,18 @@ describe('bad input', () => {
       expect(one.out).toContain('compressed with gzip');
       expect(one.out).toContain('zcat FILE | meshmend');
     }
+  });
+
+  it('what cannot be read at all is told without a stack trace', () => {
+    const { code, out, err } = run(['/proc/self/mem']);
+    expect([code, err]).toEqual([3, '']);
+    expect(out).toContain('cannot read');
+  });
+
+  it('log files may follow the paths of the mesh', () => {
+    const log = file('app.log.1', readFileSync(A));
+    const report = reportOf(run(['-o', 'json', '--mesh', 'fixtures/demo/mesh.yaml', log]));
+    expect([report.mesh.known, report.totals.records > 100]).toEqual([true, true]);
   });
 
   it('policies that istiod would refuse are named', () => {

@@ -169,14 +169,20 @@ function meshAfter(mesh: MeshView, draft: Draft): MeshView {
   return createMesh([...kept.map(({ raw }) => raw), ...draft.changes.map(({ after }) => after)]);
 }
 
-/** The flow of one line of Envoy's default format, by its quoted request. */
-function flowOf(request: string): Flow {
-  const line = `[2026-11-21T12:05:48.841Z] ${request} 403 - rbac_access_denied_matched_policy[none] - "-" 0 19 3 - "-" "-" "-" "web.shop" "-" inbound|8080|| - 10.0.0.1:8080 10.0.0.2:5000 - -`;
+const INBOUND = 'inbound|8080|| - 10.0.0.1:8080 10.0.0.2:5000';
+
+/** The flow of one line of Envoy's default format, by its quoted request and its last columns, that many times. */
+function flowOf(request: string, tail = `${INBOUND} - -`, times = 1): Flow {
+  const line = `[2026-11-21T12:05:48.841Z] ${request} 403 - rbac_access_denied_matched_policy[none] - "-" 0 19 3 - "-" "-" "-" "web.shop" "-" ${tail}`;
   const at = { input: 'log', line: 1 };
   const envelope = { at, wrappings: [], time: null, origin: UNKNOWN_ORIGIN, payload: line };
-  const [record] = parsers.map((parser) => parser.parse(envelope)).filter((parsed) => parsed?.kind === 'request');
-  if (record?.kind !== 'request') throw new Error('no parser reads the line');
-  return fold(emptyTraffic(), record);
+  const [record] = parsers
+    .map((parser) => parser.parse(envelope))
+    .filter((parsed) => parsed?.kind === 'request' || parsed?.kind === 'connection');
+  if (record === null || record === undefined || !('source' in record)) throw new Error('no parser reads the line');
+  const traffic = emptyTraffic();
+  for (let time = 1; time < times; time += 1) fold(traffic, record);
+  return fold(traffic, record);
 }
 
 function specOf(change: ObjectChange | undefined): unknown {
@@ -274,7 +280,7 @@ describe('allowCaller', () => {
       rules: [{ from: [{ source: { principals: [CART.principal] } }], to: [{ operation: { ports: ['8080'] } }] }],
     });
     expect(wide?.changes[0]?.object.name).toBe('all');
-    expect(wide?.risk).toContain('more than this workload');
+    expect(wide?.risk).toContain('every workload of namespace shop');
   });
 
   it('names a policy after both ends', () => {
@@ -283,7 +289,7 @@ describe('allowCaller', () => {
       apiVersion: 'security.istio.io/v1',
       kind: 'AuthorizationPolicy',
       namespace: 'shop',
-      name: 'allow-cart-to-web',
+      name: 'allow-cart-to-web-8080',
     });
     expect(draft?.risk).toContain('guess');
   });
@@ -299,6 +305,71 @@ describe('allowCaller', () => {
     expect(draft?.kind).toBe('enrol');
     expect(draft?.changes).toEqual([]);
     expect(draft?.commands.apply).toEqual(['kubectl label namespace batch istio.io/dataplane-mode=ambient']);
+    expect(draft?.summary).toContain('in the pod template');
+  });
+
+  it('enrols the workload alone where its template is known', () => {
+    const template = `---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: tool, namespace: batch}\nspec: {template: {metadata: {labels: {app: tool}}}}\n`;
+    const pod = `---\napiVersion: v1\nkind: Pod\nmetadata: {name: tool-6d4cf56db6-x7x2p, namespace: batch}\nspec: {containers: [{name: app}]}\nstatus: {podIP: 10.0.1.10}\n`;
+    const plain = finding({ source: { addresses: ['10.0.1.10'] }, destination: WEB });
+    const [draft] = allowCaller(plain, mesh(SHOP + template + pod));
+    expect(draft?.commands.apply).toEqual([
+      `kubectl -n batch patch deployment tool --type=merge -p '{"spec":{"template":{"metadata":{"labels":{"istio.io/dataplane-mode":"ambient"}}}}}'`,
+    ]);
+    expect(draft?.summary).toContain('kubectl label namespace batch istio.io/dataplane-mode=ambient');
+  });
+
+  describe('of whom the line prints no identity', () => {
+    const unnamed = (
+      tail: string,
+      enforcedBy: EnforcedBy = 'sidecar',
+      request = '"GET /a HTTP/1.1"',
+    ): Draft | undefined => {
+      const flows = [flowOf(request, tail)];
+      const addresses = flows.flatMap(({ sourceAddresses }) => sourceAddresses);
+      return allowCaller(
+        { ...finding({ source: { addresses }, destination: WEB, enforcedBy }), flows },
+        unknownMesh,
+      )[0];
+    };
+
+    it.each([
+      [
+        'proved one to a sidecar',
+        `${INBOUND} outbound_.80_._.web.shop.svc.cluster.local default`,
+        'sidecar',
+        'PEER_URI_SAN',
+      ],
+      [
+        'is a client of a waypoint',
+        'inbound-vip|80|http|web.shop.svc.cluster.local - 10.96.0.1:80 10.0.0.2:5000 - default',
+        'waypoint',
+        'peer_principal',
+      ],
+    ] as const)('asks for it where the caller %s', (_case, tail, enforcedBy, operator) => {
+      const draft = unnamed(tail, enforcedBy);
+      expect(draft?.kind).toBe('investigate');
+      expect(draft?.summary).toContain('proved its identity, but it is not in this line');
+      expect(draft?.summary).toContain('kubectl get pods -A -o json');
+      expect(draft?.summary).toContain(operator);
+      expect(draft?.summary).toContain('"methods":["GET"],"paths":["/a"]');
+    });
+
+    it.each([
+      ['request', `${INBOUND} - default`, '"GET /a HTTP/1.1"'],
+      ['connection', `${INBOUND} - -`, '"- - -"'],
+    ])('takes a %s without SNI at a sidecar for plain text', (_case, tail, request) => {
+      const draft = unnamed(tail, 'sidecar', request);
+      expect(draft?.summary).toContain('came in plain text');
+    });
+
+    it('does not take an address of X-Forwarded-For for the caller', () => {
+      const draft = unnamed(
+        'inbound|8080|| - 10.0.0.1:8080 10.0.0.2:0 outbound_.80_._.web.shop.svc.cluster.local default',
+      );
+      expect(draft?.summary).toContain('10.0.0.2 (port 0) is from X-Forwarded-For');
+      expect(draft?.commands.confirm.join()).not.toContain('10.0.0.2');
+    });
   });
 
   it('binds to the Service at a waypoint, and leaves the port to it', () => {
@@ -349,7 +420,102 @@ describe('allowCaller', () => {
       return valueAt(specOf(draft?.changes[0]), 'rules');
     };
     expect(JSON.stringify(rules(['/a?b=c', '/d']))).toContain('"methods":["GET"],"paths":["/a","/d"]');
-    expect(JSON.stringify(rules(['/a*']))).not.toContain('paths');
+    expect(rules(['/a*'])).toBeUndefined();
+  });
+
+  describe('with requests', () => {
+    const drafts = (flows: readonly Flow[]): readonly Draft[] =>
+      allowCaller({ ...call, enforcedBy: 'sidecar', flows }, unknownMesh);
+    const operations = (draft: Draft | undefined): unknown =>
+      valueAt(listOf(valueAt(specOf(draft?.changes[0]), 'rules'))[0], 'to');
+
+    it('does not combine methods and paths anew', () => {
+      const [draft] = drafts([flowOf('"POST /api/items HTTP/1.1"'), flowOf('"GET /metrics HTTP/1.1"')]);
+      expect(operations(draft)).toEqual([
+        { operation: { ports: ['8080'], methods: ['GET'], paths: ['/metrics'] } },
+        { operation: { ports: ['8080'], methods: ['POST'], paths: ['/api/items'] } },
+      ]);
+    });
+
+    it('admits exactly what was seen, whatever that was', () => {
+      const pair = fc.tuple(fc.constantFrom('GET', 'POST', 'PUT'), fc.constantFrom('/a', '/b', '/c', '/d'));
+      fc.assert(
+        fc.property(fc.uniqueArray(pair, { minLength: 1, selector: (one) => one.join(' ') }), (pairs) => {
+          const [draft] = drafts(pairs.map(([method, path]) => flowOf(`"${method} ${path} HTTP/1.1"`)));
+          const admitted = listOf(operations(draft)).flatMap((entry) =>
+            textsOf(valueAt(entry, 'operation', 'methods')).flatMap((method) =>
+              textsOf(valueAt(entry, 'operation', 'paths')).map((path) => `${method} ${path}`),
+            ),
+          );
+          expect(admitted.toSorted()).toEqual(pairs.map((one) => one.join(' ')).toSorted());
+        }),
+        { numRuns: 100 },
+      );
+    });
+
+    it('asks for the pattern of many paths, and says that the rest is for all of them', () => {
+      const many = Array.from({ length: 9 }, (_one, index) => flowOf(`"GET /p${'x'.repeat(index)} HTTP/1.1"`));
+      const [ask, wide] = drafts(many);
+      expect([ask?.kind, ask?.changes]).toEqual(['investigate', []]);
+      expect(operations(wide)).toEqual([{ operation: { ports: ['8080'], methods: ['GET'] } }]);
+      expect(wide?.risk).toContain('all paths');
+    });
+
+    it('admits of paths with ids the one that was seen, and says so', () => {
+      const [draft] = drafts([flowOf('"GET /orders/17 HTTP/1.1"', undefined, 3)]);
+      expect(operations(draft)).toEqual([{ operation: { ports: ['8080'], methods: ['GET'], paths: ['/orders/17'] } }]);
+      expect(draft?.risk).toContain('only /orders/17 is admitted');
+    });
+  });
+
+  const WAYPOINT_ONLY = '[{from: [{source: {principals: [cluster.local/ns/shop/sa/waypoint]}}]}]';
+
+  it.each([
+    ['with its pods', SHOP, '{app: web}'],
+    ['without any pod', '', '{app: web}'],
+    ['by labels that nobody knows', '', '{tier: front}'],
+  ])('adds nobody beside a waypoint, %s', (_case, objects, labels) => {
+    const view = mesh(objects + allowPolicy('web', `{selector: {matchLabels: ${labels}}, rules: ${WAYPOINT_ONLY}}`));
+    const drafts = allowCaller(call, view);
+    expect(drafts.flatMap(({ changes }) => changes)).toEqual([]);
+    expect(drafts[0]?.summary).toContain('use the Service');
+  });
+
+  it('uses a policy without selector though no pod is known, rather than guess a label', () => {
+    const view = mesh(allowPolicy('all', '{rules: [{from: [{source: {principals: [a/ns/b/sa/c]}}]}]}'));
+    const [draft] = allowCaller(call, view);
+    expect(draft?.changes[0]?.object.name).toBe('all');
+    expect(draft?.risk).toContain('every workload of namespace shop');
+  });
+
+  it('says of a policy in the root namespace that it admits to the whole mesh', () => {
+    const policy = allowPolicy('all', '{rules: [{from: [{source: {principals: [a/ns/b/sa/c]}}]}]}');
+    const [draft] = allowCaller(call, mesh(policy.replace('namespace: shop', 'namespace: istio-system')));
+    expect(draft?.risk).toContain('every workload of the mesh');
+  });
+
+  it('names policies apart that admit to other ports, or others', () => {
+    const names = [
+      call,
+      { ...call, destination: { ...call.destination, port: 2525 } },
+      finding({ principal: 'cluster.local/ns/batch/sa/cart', destination: WEB }),
+    ].map((one) => allowCaller(one, unknownMesh)[0]?.changes[0]?.object.name);
+    expect(names).toEqual(['allow-cart-to-web-8080', 'allow-cart-to-web-2525', 'allow-batch-cart-to-web-8080']);
+  });
+
+  it('does not drop a restriction to HTTP at ztunnel unsaid', () => {
+    const rule = `[{from: [{source: {principals: ["${CART.principal}"]}}], to: [{operation: {methods: [GET]}}]}]`;
+    const view = mesh(SHOP + allowPolicy('web', `{selector: {matchLabels: {app: web}}, rules: ${rule}}`));
+    const [bind, layer4] = allowCaller(call, view);
+    expect([bind?.changes, bind?.summary]).toEqual([[], expect.stringContaining('targetRefs to Service shop/web')]);
+    expect(layer4?.risk).toContain('The restriction to methods GET (rule 0 of web) is lost');
+  });
+
+  it('keeps an entry that is replaced in the object before', () => {
+    const wrong = `spiffe://${CART.principal}`;
+    const rules = `[{from: [{source: {principals: ["${wrong}"]}}]}]`;
+    const view = mesh(SHOP + allowPolicy('web', `{selector: {matchLabels: {app: web}}, rules: ${rules}}`));
+    expect(JSON.stringify(allowCaller(call, view)[0]?.changes[0]?.before)).toContain(wrong);
   });
 
   it('never uses a policy with HTTP fields at ztunnel', () => {
@@ -400,6 +566,27 @@ describe('exceptCaller', () => {
         ],
       },
     ]);
+  });
+
+  it('touches no other policy where the one that was named is not among the objects', () => {
+    const other = allowPolicy('other', '{action: DENY, rules: [{from: [{source: {namespaces: [shop]}}]}]}');
+    const [draft, ...others] = exceptCaller(call, mesh(SHOP + other));
+    expect([draft?.kind, draft?.changes, others]).toEqual(['investigate', [], []]);
+    expect(draft?.commands.confirm).toEqual(['kubectl -n shop get authorizationpolicy web -o yaml']);
+  });
+
+  it('says that an exception in a policy without selector is one for the whole namespace', () => {
+    const [draft] = exceptCaller(
+      call,
+      mesh(SHOP + allowPolicy('web', '{action: DENY, rules: [{from: [{source: {namespaces: [shop]}}]}]}')),
+    );
+    expect(draft?.risk).toContain('every workload of namespace shop');
+  });
+
+  it('asks for an identity that is only not printed', () => {
+    const flows = [flowOf('"GET /a HTTP/1.1"', `${INBOUND} outbound_.80_._.web.shop.svc.cluster.local default`)];
+    const [draft] = exceptCaller({ ...finding({ destination: WEB, policies: [named] }), flows }, unknownMesh);
+    expect(draft?.summary).toContain('notPrincipals of the rule that matched in AuthorizationPolicy shop/web');
   });
 
   it('says what to do by hand where the policy is not known', () => {
@@ -478,6 +665,16 @@ describe('openHbonePort', () => {
         ports: [{ port: 8080 }, { protocol: 'TCP', port: 15008 }],
       },
     ]);
+  });
+
+  it.each([
+    ['any NetworkPolicy', SHOP],
+    ['the pod of the destination', policy('in', '{podSelector: {}}')],
+    ['the pod of the caller', policy('in', '{podSelector: {}}')],
+  ])('does not say that nothing stops the tunnel where the objects lack %s', (lacking, objects) => {
+    const [draft] = openHbonePort(call, mesh(objects));
+    expect(draft?.summary).toContain('was not checked');
+    expect(draft?.summary).toContain(lacking);
   });
 
   it('does nothing where some rule lets the tunnel through already', () => {
@@ -778,6 +975,22 @@ describe('for any finding and any mesh', () => {
     );
   });
 
+  it('every change can be looked at first, and is tried before it is made', () => {
+    fc.assert(
+      fc.property(anyFinding, anyMesh, (call, view) => {
+        for (const { changes, commands } of all(call, view)) {
+          if (changes.length === 0) continue;
+          expect(commands.confirm.length).toBeGreaterThan(0);
+          expect(commands.confirm.every((command) => / get /.test(command))).toBe(true);
+          const [trials, real] = [commands.apply.slice(0, changes.length), commands.apply.slice(changes.length)];
+          expect(trials.map((command) => command.replace(' --dry-run=server', ''))).toEqual(real);
+          expect(trials.every((command) => command.includes('--dry-run=server'))).toBe(true);
+        }
+      }),
+      runs,
+    );
+  });
+
   it('no object of the mesh is changed', () => {
     fc.assert(
       fc.property(anyFinding, anyMesh, (call, view) => {
@@ -906,8 +1119,9 @@ describe('asked of the policy engine', () => {
         if (!ztunnelAnswer(view).error?.includes('none allowed')) return;
         const drafts = allowCaller(call([]), view);
         judged += 1;
-        expect(drafts[0]?.changes.length, JSON.stringify(view.objectsOf('AuthorizationPolicy'))).toBeGreaterThan(0);
-        for (const draft of drafts) expect(ztunnelAnswer(meshAfter(view, draft)).outcome).toBe('allow');
+        const changing = drafts.filter(({ changes }) => changes.length > 0);
+        expect(changing.length, JSON.stringify(view.objectsOf('AuthorizationPolicy'))).toBeGreaterThan(0);
+        for (const draft of changing) expect(ztunnelAnswer(meshAfter(view, draft)).outcome).toBe('allow');
       }),
       { numRuns: 600 },
     );

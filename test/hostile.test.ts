@@ -25,6 +25,7 @@ const piece = fc.oneof(
     '$(id)',
     '\\u{1b}[31m',
     '; rm -rf /',
+    '--server=http://evil',
     '\u2028',
   ),
   fc.string({ unit: 'binary', maxLength: 12 }),
@@ -75,6 +76,7 @@ describe('hostile logs', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         const word = shellWord(text);
+        expect(word.replace(/^'/, '')).not.toMatch(/^-/);
         const unquoted = word.replace(/'[^']*'|\\'/g, '');
         expect(unquoted).toMatch(/^[A-Za-z0-9_@%+=:,./-]*$/);
       }),
@@ -88,4 +90,43 @@ describe('hostile logs', () => {
       a: '\u007f\u2028\u{e0041}',
     });
   });
+});
+
+describe('hostile size and depth', () => {
+  const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+
+  it.each([
+    [
+      'a ztunnel line with a deep value',
+      `{"level":"info","time":"2026-01-01T00:00:00.000000Z","scope":"ztunnel","message":"x","f":${deep}}`,
+    ],
+    ['a wrapped deep object', `{"kubernetes":{"pod_name":"p"},"log":{"a":${deep}}}`],
+    ['a deep value alone', deep],
+  ])('%s does not end the run', (_, line) => {
+    const [input] = reportOn({ log: `${line}\n` }).inputs;
+    expect(input?.lines).toBe(1);
+  });
+
+  // What is quadratic takes minutes here, what is linear milliseconds: the test's own limit is the only clock.
+  it.each([
+    ['a word again and again', (size: number) => `a=${'upstream'.repeat(size / 8)}`],
+    [
+      'an RBAC dump',
+      (size: number) =>
+        `2026-01-01T00:00:00.000000Z\tdebug\tenvoy rbac\tchecking request: ${", headers: 'a', '".repeat(size / 16)}x\tthread=1`,
+    ],
+    ['lone braces', (size: number) => `{\n"a":[\n`.repeat(size / 200)],
+    ['keys without values', (size: number) => 'src.addr= '.repeat(size / 10)],
+    ['quotes', (size: number) => `[2026-01-01T00:00:00.000Z] "GET / ${'" "'.repeat(size / 3)}`],
+  ])(
+    '%s is read in bounded work',
+    (_, make) => {
+      const text = make(200_000);
+      const { inputs } = reportOn({ log: `${text}\n` });
+      const [input] = inputs;
+      const { lines = 0, records = 0, joined = 0, skipped = 0, malformed = 0, truncated = 0 } = input ?? {};
+      expect(records + joined + skipped + malformed + truncated).toBe(lines);
+    },
+    20_000,
+  );
 });

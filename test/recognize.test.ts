@@ -141,6 +141,23 @@ describe('recognising lines', () => {
     expect([tally.records, tally.joined]).toEqual([2, 2]);
   });
 
+  it('a line of an open record may be cut', () => {
+    const { records, tally } = read([
+      'FULL:a:OPEN one',
+      'PART:a:  in',
+      'FULL:a:ner',
+      'FULL:a:CLOSE',
+      'FULL:a:REC after it',
+    ]);
+    expect(records.map((record) => record.raw)).toEqual(['OPEN one\n  inner\nCLOSE', 'REC after it']);
+    expect([tally.records, tally.joined]).toEqual([2, 3]);
+  });
+
+  it('pieces without end are dropped and counted', () => {
+    const { tally } = read(Array.from({ length: 2000 }, () => `PART:a:${'x'.repeat(100)}`));
+    expect([tally.lines, tally.truncated]).toEqual([2000, 2000]);
+  });
+
   it('a cut line without its rest is malformed', () => {
     const { tally } = read(['PART:a:REC be', 'REC something else']);
     expect([tally.records, tally.malformed]).toEqual([1, 1]);
@@ -166,6 +183,12 @@ describe('recognising lines', () => {
       '[p] REC in pod',
       '[p] noise in pod',
       'OTHER line here',
+      'OPEN BUT OTHER',
+      'PART:p:OPEN th',
+      'FULL:p:ree three',
+      'PART:p:  inn',
+      'FULL:p:er lines',
+      'FULL:p:CLOSE',
     );
     fc.assert(
       fc.property(fc.array(fc.oneof(text, fc.string())), (texts) => {

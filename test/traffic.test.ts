@@ -137,6 +137,7 @@ describe('flow keys', () => {
     ['explicitly denied by: shop/deny-2', 'explicitly denied by: shop/deny-2'],
     ['peer 10.0.0.1:54321 gone after 300ms', 'peer 10.0.0.1:# gone after #'],
     ['http status: 401 Unauthorized', 'http status: 401 Unauthorized'],
+    ['from [fd00::1]:43210 closed', 'from [fd00::1]:# closed'],
   ])('mask %s', (text, masked) => {
     expect(maskVolatile(text)).toBe(masked);
   });
@@ -184,6 +185,44 @@ describe('joining both ends', () => {
       source: { ...UNKNOWN_PEER, address: '10.0.0.77', port: 1 },
     });
     expect(incidentsOf([stranger, denied(2)])).toHaveLength(2);
+  });
+
+  it('the order of flows changes nothing', () => {
+    const someone = fc.record({
+      port: fc.constantFrom('10.0.0.2:1', '10.0.0.2:2'),
+      source: fc.boolean(),
+      service: fc.constantFrom('a', 'b', 'c'),
+    });
+    fc.assert(
+      fc.property(fc.array(someone, { maxLength: 40 }), fc.func(fc.integer()), (items, by) => {
+        const records = items.map(({ port, source, service }, index) => ({
+          ...(source ? refused(index) : denied(index)),
+          hboneAddress: port,
+          service,
+        }));
+        const told = (order: readonly LogRecord[]): unknown =>
+          joinEnds([...observe(order).flows.values()])
+            .map(({ flow, others, count }) => [flow.key, count, others.map((other) => other.key).sort()])
+            .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+        const shuffled = [...records].sort((a, b) => by(a.at.line) - by(b.at.line));
+        expect(told(shuffled)).toEqual(told(records));
+      }),
+    );
+  });
+
+  it('what one end saw at another time is not explained by what the other end named', () => {
+    const at = (record: ConnectionRecord, time: string): ConnectionRecord => ({
+      ...record,
+      time: `2026-01-02T${time}.000000Z`,
+    });
+    const other = (line: number): ConnectionRecord =>
+      connection(line, { error: 'connection closed due to policy rejection: explicitly denied by: a/b' });
+    const counts = incidentsOf([
+      ...Array.from({ length: 5 }, (_, index) => at(denied(index + 1), '00:00:00')),
+      ...Array.from({ length: 5 }, (_, index) => at(other(index + 10), '00:59:00')),
+      ...Array.from({ length: 10 }, (_, index) => at(refused(index + 20), '00:01:00')),
+    ]);
+    expect(counts.map(({ count }) => count).sort()).toEqual([5, 5, 5]);
   });
 
   it('no failure is lost or counted twice: the larger end decides', () => {

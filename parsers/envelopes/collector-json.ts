@@ -1,5 +1,5 @@
 import type { Instant, Wrapping } from '../../src/model/line.ts';
-import { parseJsonObject } from '../../src/text/json-line.ts';
+import { jsonText, parseJsonObject } from '../../src/text/json-line.ts';
 import { isRecord } from '../../src/text/kube-object.ts';
 import { parseInstant } from '../../src/text/time.ts';
 import { valueAt } from '../../src/text/untyped.ts';
@@ -63,7 +63,7 @@ function lineOf(record: Json): string | null {
   const line = textAt(record, LINE);
   if (line !== null) return line;
   const object = OBJECT.map((path) => valueAt(record, ...path)).find(isRecord);
-  return object === undefined ? null : JSON.stringify(object);
+  return jsonText(object);
 }
 
 function timeOf(record: Json): Instant | null {

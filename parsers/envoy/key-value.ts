@@ -23,7 +23,7 @@ export const envoyKeyValue: Parser = {
 };
 
 /** Cheap refusal of other text: without one of these words a line is never taken. */
-const LIKELY = /(?:flags|details|why|term|termination|cluster|upstream[a-z_]*)[=]/i;
+const LIKELY = /(?:flags|details|why|term|termination|cluster|upstream[a-z_]{0,40})=/i;
 /** What such a line begins with; a pod's name or a collector's time before it is a wrapping. */
 const START =
   /^(?:\[?\d{4}-\d\d-\d\d(?!\S{9,19}\d{9}Z )(?!\S+ std(?:out|err) )|\[?\d{10}\b|[\w.-]{1,64}=|"|[A-Z]{3,16} |- )/;

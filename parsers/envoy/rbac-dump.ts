@@ -26,7 +26,8 @@ const ATTRIBUTES: readonly (readonly [field: string, pattern: RegExp])[] = [
   ['localAddress', /(?:^|[ ,])localAddress: ([^\s,]{1,128})/],
   ['uriSanPeerCertificate', /(?:^|[ ,])uriSanPeerCertificate: ([^\s,]{1,2048})/],
 ];
-const HEADER = /^\s*(?:checking .*, headers: )?'([^']{1,256})', '(.*)'\s*$/;
+const HEADER = /^\s*'([^']{1,256})', '(.*)'\s*$/;
+const HEADERS_START = ', headers: ';
 /** Headers that identify a request; others may be secrets. */
 const HEADERS: ReadonlySet<string> = new Set([
   ':authority',
@@ -63,7 +64,8 @@ function readDump(message: string): Record<string, string> {
   if (head.includes('ssl: none')) fields['ssl'] = 'none';
   for (const line of lines) {
     if (line.startsWith(', dynamicMetadata:')) break;
-    const [, name = '', value = ''] = HEADER.exec(line) ?? [];
+    const start = line.startsWith('checking ') ? line.indexOf(HEADERS_START) + HEADERS_START.length : 0;
+    const [, name = '', value = ''] = HEADER.exec(line.slice(start)) ?? [];
     if (HEADERS.has(name)) fields[name] = value;
   }
   return fields;

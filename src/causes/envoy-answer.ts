@@ -2,7 +2,7 @@ import type { RequestRecord } from '../model/record.ts';
 import type { EnvoyFailure, EnvoyFailureKind } from './envoy-failure-table.ts';
 import { isInbound } from './envoy-record.ts';
 import { proxyReplyOfSize } from './envoy-reply.ts';
-import { jwtMessageOfLength } from './jwt-refusal.ts';
+import { jwtMessagesOfLength } from './jwt-refusal.ts';
 
 /** gRPC status codes that mean the call was refused, and those that mean it broke (grpc doc/statuscodes.md). */
 const GRPC_REFUSED: ReadonlySet<number> = new Set([7, 16]);
@@ -64,8 +64,9 @@ function readDirectResponse({ envoy, bytesSent }: RequestRecord, status: number)
 
 function guessLocal(record: RequestRecord, status: number): EnvoyFailure | null {
   const text = `status ${status}`;
-  const message = jwtMessageOfLength(status, record.bytesSent ?? -1);
-  if ((status === 401 || status === 403) && message !== null) return guess('jwt-refused', 'likely', message);
+  const [message, ...others] = jwtMessagesOfLength(status, record.bytesSent ?? -1);
+  const isRefusal = message !== undefined && (status === 401 || status === 403);
+  if (isRefusal && others.length === 0) return guess('jwt-refused', 'likely', message);
   if (status === 401) return guess('jwt-refused', 'possible', '');
   if (proxyReplyOfSize(status, record.bytesSent) === 'rbac') return guess('rbac-unnamed', 'likely', '');
   if (status === 408 || status === 413) return guess('request-limit', 'likely', text);

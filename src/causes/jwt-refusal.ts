@@ -36,10 +36,6 @@ const REASONS: Readonly<Record<string, JwtReason>> = {
   'Jwt signature is an invalid Base64url encoded': 'malformed',
 };
 
-const BY_LENGTH: ReadonlyMap<number, string> = new Map(
-  Object.keys(REASONS).map((message): [number, string] => [message.length, message]),
-);
-
 /**
  * The status text of a refused token with its blanks back, from RESPONSE_CODE_DETAILS, also where the format cut the end
  * off; null: no such refusal. (envoy 1.37 source/extensions/filters/http/jwt_authn/filter.cc)
@@ -52,7 +48,7 @@ export function parseJwtDetail(details: string | null): string | null {
 
 /** The group of a status text. */
 export function jwtReason(message: string): JwtReason {
-  const known = REASONS[message];
+  const known = Object.hasOwn(REASONS, message) ? REASONS[message] : undefined;
   if (known !== undefined) return known;
   const aboutKeys =
     message.startsWith('Jwks') || message.startsWith('[') || message.startsWith('X509') || message.startsWith('PEM');
@@ -60,11 +56,11 @@ export function jwtReason(message: string): JwtReason {
 }
 
 /**
- * The status text that a body of this many bytes must be, for formats without details: the body is the text itself. Only
- * the audience is refused with 403, all else with 401. Null: no text is that long.
+ * The status texts that a body of this many bytes may be, for formats without details: the body is the text itself. Only the
+ * audience is refused with 403, all else with 401. Several texts may be equally long; empty: none is.
  */
-export function jwtMessageOfLength(status: number, bytes: number): string | null {
-  const message = BY_LENGTH.get(bytes) ?? null;
-  if (message === null) return null;
-  return (status === 403) === (REASONS[message] === 'audience') ? message : null;
+export function jwtMessagesOfLength(status: number, bytes: number): readonly string[] {
+  return Object.keys(REASONS).filter(
+    (message) => message.length === bytes && (status === 403) === (REASONS[message] === 'audience'),
+  );
 }

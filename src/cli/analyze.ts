@@ -1,12 +1,11 @@
-import { fstatSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { Command, Option } from 'commander';
 import { envoyJsonParser, envoyTextParser, parsers, wrappings } from '../../parsers/index.ts';
 import { rules } from '../../rules/index.ts';
 import { Analysis } from '../analyze.ts';
-import { readLines } from '../input/lines.ts';
-import { readFile } from '../input/sources.ts';
+import { readFile, readStdin } from '../input/sources.ts';
 import { decodeManifests, type Manifests } from '../mesh/manifests.ts';
 import { readMesh } from '../mesh/read.ts';
 import { createMesh, unknownMesh } from '../mesh/view.ts';
@@ -93,16 +92,31 @@ async function analyze(words: readonly string[], options: AnalyzeOptions, tool: 
   return exitCode(report, options, interrupt.signal.aborted, unreadable > 0);
 }
 
-/** `--mesh` takes several words; those that cannot be manifests are log files that follow it. */
+/** `--mesh` takes several words; behind the first, those that are neither folders nor manifests by name are log files. */
 function splitPaths(
   mesh: readonly string[],
   files: readonly string[],
 ): { readonly meshPaths: readonly string[]; readonly files: readonly string[] } {
-  const isLog = (path: string, index: number): boolean => index > 0 && ['.log', '.txt'].includes(extname(path));
-  return {
-    meshPaths: mesh.filter((path, index) => !isLog(path, index)),
-    files: [...mesh.filter(isLog), ...files],
+  const isMesh = (path: string, index: number): boolean =>
+    index === 0 || path === '-' || MANIFESTS.includes(extname(path)) || isFolder(path);
+  const paths = {
+    meshPaths: mesh.filter(isMesh),
+    files: [...mesh.filter((path, index) => !isMesh(path, index)), ...files],
   };
+  if (paths.meshPaths.includes('-') && (paths.files.length === 0 || paths.files.includes('-'))) {
+    throw new Failure(
+      'usage',
+      'stdin cannot be both the mesh and the logs',
+      'name the log files, or give --mesh a file',
+    );
+  }
+  return paths;
+}
+
+const MANIFESTS = ['.yaml', '.yml', '.json'];
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** The mesh that the paths tell of; without paths nothing is known. */
@@ -174,28 +188,39 @@ async function readAll(
     interrupt.abort();
   };
   process.on('SIGINT', onInterrupt);
+  try {
+    return await readEach(files, analysis, options, interrupt.signal);
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+async function readEach(
+  files: readonly string[],
+  analysis: Analysis,
+  options: AnalyzeOptions,
+  signal: AbortSignal,
+): Promise<number> {
   let unreadable = 0;
   for (const file of files) {
-    if (interrupt.signal.aborted) break;
-    const read =
-      file === '-' ? readStdin(analysis, options, interrupt.signal) : readFile(file, analysis, interrupt.signal);
-    const input = file === '-' ? 'stdin' : file;
-    await read
-      .then(() => analysis.end(input))
-      .catch((error: unknown) => {
-        if (!(error instanceof Failure) || error.code !== 'input') throw error;
-        unreadable++;
-        const hint = error.hint === null ? '' : ` (${error.hint})`;
-        analysis.addProblem({ about: `input ${file}`, message: `${error.message}${hint}` });
-      });
+    if (signal.aborted) break;
+    try {
+      if (file === '-') await followStdin(analysis, options, signal);
+      else await readFile(file, analysis, signal);
+      analysis.end(file === '-' ? 'stdin' : file);
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'input') throw error;
+      unreadable++;
+      const hint = error.hint === null ? '' : ` (${error.hint})`;
+      analysis.addProblem({ about: `input ${file}`, message: `${error.message}${hint}` });
+    }
   }
-  process.off('SIGINT', onInterrupt);
   return unreadable;
 }
 
 /** Reads stdin; new findings of a live stream are printed as they come up. */
-async function readStdin(analysis: Analysis, options: AnalyzeOptions, signal: AbortSignal): Promise<void> {
-  const live = options.output !== 'json' && !fstatSync(0).isFile();
+async function followStdin(analysis: Analysis, options: AnalyzeOptions, signal: AbortSignal): Promise<void> {
+  const live = options.output !== 'json' && isStream(0);
   const announce = (): void => {
     for (const finding of analysis.freshFindings()) {
       process.stdout.write(
@@ -205,9 +230,18 @@ async function readStdin(analysis: Analysis, options: AnalyzeOptions, signal: Ab
   };
   const timer = live ? setInterval(announce, LIVE_MS) : null;
   try {
-    await readLines(process.stdin, 'stdin', (line) => analysis.feed(line), signal);
+    await readStdin((line) => analysis.feed(line), signal);
   } finally {
     if (timer !== null) clearInterval(timer);
+  }
+}
+
+/** Whether more may come: a file has all it will have. */
+function isStream(descriptor: number): boolean {
+  try {
+    return !fstatSync(descriptor).isFile();
+  } catch {
+    return false;
   }
 }
 

@@ -8,6 +8,8 @@ export const EXIT = {
   usage: 2,
   /** What was asked could not be read. */
   input: 3,
+  /** A fault of the program itself. */
+  fault: 70,
   /** Stopped by Ctrl-C; what was read until then is printed. */
   interrupted: 130,
 } as const;

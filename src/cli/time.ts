@@ -25,6 +25,7 @@ export function readMoment(option: string, text: string): Instant {
     (sum, [, number, unit]) => sum + Number(number) * (UNIT_MS[unit ?? ''] ?? 0),
     0,
   );
+  if (agoMs > Date.now()) throw new Failure('usage', `${option} is longer ago than there is time: ${text}`);
   return toInstant(Date.now() - agoMs);
 }
 

@@ -22,6 +22,7 @@ export function readLines(
 ): Promise<'ended' | 'aborted'> {
   return new Promise((resolve, reject) => {
     let number = 0;
+    const cut = new Set<number>();
     const lines = split2('\n');
     const abort = (): void => {
       stream.destroy();
@@ -30,7 +31,7 @@ export function readLines(
     lines.on('data', (text: string) => {
       number++;
       const line = text.endsWith('\r') ? text.slice(0, -1) : text;
-      onLine({ at: { input, line: number }, text: ownCopy(line), truncated: isCut(text) });
+      onLine({ at: { input, line: number }, text: ownCopy(line), truncated: cut.delete(number) });
     });
     lines.on('end', () => {
       signal.removeEventListener('abort', abort);
@@ -40,7 +41,7 @@ export function readLines(
     stream.on('error', reject);
     if (signal.aborted) return abort();
     signal.addEventListener('abort', abort, { once: true });
-    stream.pipe(capLines(input).on('error', reject)).pipe(lines);
+    stream.pipe(capLines(input, cut).on('error', reject)).pipe(lines);
   });
 }
 
@@ -49,47 +50,56 @@ function ownCopy(line: string): string {
   return Buffer.from(line).toString();
 }
 
-function isCut(text: string): boolean {
-  return text.length >= MAX_LINE_BYTES / 4 && Buffer.byteLength(text) >= MAX_LINE_BYTES;
-}
-
-/** Cuts every line to MAX_LINE_BYTES. Whole chunks pass through untouched as long as no line can be that long. */
-function capLines(input: string): Transform {
+/**
+ * Cuts every line to MAX_LINE_BYTES and puts the numbers of those that were cut into `cut`. Whole chunks pass through
+ * untouched as long as no line can be that long.
+ */
+function capLines(input: string, cut: Set<number>): Transform {
+  const cutter = new Cutter(cut);
   let isFirst = true;
-  /** Bytes of the line that is open at the end of the last chunk. */
-  let open = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      if (isFirst) {
-        const refusal = refusalOf(input, chunk);
-        if (refusal !== null) return done(refusal);
-        isFirst = false;
-      }
-      if (open + chunk.length < MAX_LINE_BYTES) {
-        const last = chunk.lastIndexOf(NEWLINE);
-        open = last < 0 ? open + chunk.length : chunk.length - last - 1;
-        this.push(chunk);
-      } else {
-        open = cutLines(chunk, open, (piece) => this.push(piece));
-      }
-      done();
+      const refusal = isFirst ? refusalOf(input, chunk) : null;
+      isFirst = false;
+      if (refusal === null) cutter.take(chunk, (piece) => this.push(piece));
+      done(refusal);
     },
   });
 }
 
-/** Hands out the chunk without what is beyond the limit of its lines; returns the length of the line left open. */
-function cutLines(chunk: Buffer, openBefore: number, push: (piece: Buffer) => void): number {
-  let open = openBefore;
-  for (let start = 0; start < chunk.length; ) {
-    const end = chunk.indexOf(NEWLINE, start);
-    const stop = end < 0 ? chunk.length : end;
-    push(chunk.subarray(start, Math.min(stop, start + Math.max(0, MAX_LINE_BYTES - open))));
-    if (end < 0) return open + (stop - start);
-    push(LINE_END);
-    open = 0;
-    start = stop + 1;
+/** Counts lines and leaves out what is beyond the limit of each. */
+class Cutter {
+  readonly #cut: Set<number>;
+  /** Number and bytes so far of the line that is open. */
+  #number = 1;
+  #open = 0;
+
+  constructor(cut: Set<number>) {
+    this.#cut = cut;
   }
-  return open;
+
+  take(chunk: Buffer, push: (piece: Buffer) => void): void {
+    const passes = this.#open + chunk.length < MAX_LINE_BYTES;
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      if (!passes) {
+        this.#piece(chunk, start, end, push);
+        push(LINE_END);
+      }
+      this.#number++;
+      this.#open = 0;
+      start = end + 1;
+    }
+    if (!passes) this.#piece(chunk, start, chunk.length, push);
+    else push(chunk);
+    this.#open += chunk.length - start;
+  }
+
+  #piece(chunk: Buffer, start: number, end: number, push: (piece: Buffer) => void): void {
+    const room = Math.max(0, MAX_LINE_BYTES - this.#open);
+    if (this.#open + (end - start) >= MAX_LINE_BYTES) this.#cut.add(this.#number);
+    push(chunk.subarray(start, Math.min(end, start + room)));
+  }
 }
 
 const LINE_END = Buffer.from('\n');

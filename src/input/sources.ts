@@ -1,5 +1,6 @@
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { Failure } from '../model/failure.ts';
+import type { Line } from '../model/line.ts';
 import { refusalOf } from './encoding.ts';
 import { type LineSink, readFileLines } from './file-lines.ts';
 import { readLines } from './lines.ts';
@@ -22,8 +23,22 @@ export async function readFile(path: string, sink: LineSink, signal: AbortSignal
       await readFileLines(file, path, sink, signal);
     } else
       await readLines(createReadStream(path, { fd: file, autoClose: false }), path, (line) => sink.feed(line), signal);
+  } catch (error) {
+    throw error instanceof Failure
+      ? error
+      : new Failure('input', `cannot read ${path}: ${reasonOf(error)}`, null, error);
   } finally {
     closeSync(file);
+  }
+}
+
+/** The same of stdin. Throws `Failure` when it is closed, a folder, or breaks. */
+export async function readStdin(onLine: (line: Line) => void, signal: AbortSignal): Promise<void> {
+  try {
+    if (fstatSync(0).isDirectory()) throw new Failure('input', 'stdin is a folder', 'pipe logs in, or name files');
+    await readLines(process.stdin, 'stdin', onLine, signal);
+  } catch (error) {
+    throw error instanceof Failure ? error : new Failure('input', `cannot read stdin: ${reasonOf(error)}`, null, error);
   }
 }
 
@@ -48,4 +63,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is no folder',
   ELOOP: 'too many symbolic links',
   EMFILE: 'too many open files',
+  EBADF: 'it is closed',
+  EIO: 'the system cannot read it',
+  EISDIR: 'it is a folder',
 };

@@ -59,6 +59,22 @@ export function createMesh(objects: readonly KubeObject[] | readonly unknown[], 
   };
 }
 
+/**
+ * A view of the same pods, Services and namespaces with other objects beside them: cheap, for trying a change of policies.
+ * `objects` must hold the same Pods, Services and Namespaces as the view.
+ */
+export function withObjects(mesh: MeshView, objects: readonly KubeObject[]): MeshView {
+  const own = objects.filter((object) => isOwnKind(object.kind, object.apiVersion));
+  return {
+    ...mesh,
+    objects,
+    ...objectLookups(
+      own,
+      groupBy(own, (object) => object.kind),
+    ),
+  };
+}
+
 /** The view when no mesh was given: nothing is known, and nothing may be concluded from its empty lists. */
 export const unknownMesh: MeshView = { ...createMesh([]), known: false };
 

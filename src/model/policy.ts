@@ -38,7 +38,7 @@ export interface PolicyOperation {
   readonly notPaths: readonly string[];
 }
 
-/** One rule. `from`/`to`/`when` null: absent; a null entry: `from: [{}]`, an item without `source`. */
+/** One rule. An absent list is empty; a null entry: `from: [{}]`, an item without `source`. */
 export interface PolicyRule {
   readonly from: readonly (PolicySource | null)[];
   readonly to: readonly (PolicyOperation | null)[];
@@ -76,7 +76,7 @@ export interface AuthorizationPolicy extends PolicyBase {
   readonly action: 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
   readonly provider: string | null;
   readonly targetRefs: readonly TargetRef[];
-  /** A null rule is an empty one (`- {}`); an absent list is empty. */
+  /** An empty rule (`- {}`, or null) has empty lists; an absent list of rules is empty. */
   readonly rules: readonly PolicyRule[];
   /** Annotation `istio.io/dry-run` is true in Go's ParseBool. */
   readonly dryRun: boolean;

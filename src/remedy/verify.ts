@@ -1,22 +1,49 @@
+import { destinationEnd } from '../mesh/ends.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MeshView } from '../model/mesh.ts';
 import type { Draft, Verification } from '../model/remedy.ts';
 import type { Flow } from '../model/traffic.ts';
+import type { Way } from '../model/way.ts';
 import { decide } from '../policy/decide.ts';
-import type { Probe, Way } from '../policy/way/probe.ts';
+import type { Probe } from '../policy/way/probe.ts';
 import { isRecord } from '../text/kube-object.ts';
-import { applyChanges } from './apply.ts';
+import { applyChanges, focusOn } from './apply.ts';
 import { controlProbes, type NamedProbe, probeOfFlow } from './probes.ts';
 
 /** Flows replayed per draft: the finding's own, and connections that worked. */
 const MAX_DENIED = 50;
 const MAX_WORKED = 500;
+/** Drafts tried per report: a flood of findings must not take all night. */
+const MAX_PROOFS = 1500;
 
-/** What a draft is tried against. */
-export interface Trial {
+/** What drafts are tried against. One per report: it remembers parts of the mesh. */
+export class Trial {
   readonly mesh: MeshView;
   /** Flows of the input in which nothing failed. */
   readonly worked: readonly Flow[];
+  readonly #focused = new Map<string, MeshView>();
+  #proofs = 0;
+
+  constructor(mesh: MeshView, worked: readonly Flow[]) {
+    this.mesh = mesh;
+    this.worked = worked;
+  }
+
+  /** The mesh as far as some namespaces are concerned; the same view for the same namespaces, so that it is compiled once. */
+  focusedOn(namespaces: readonly string[]): MeshView {
+    const key = [...new Set(namespaces)].sort().join('\n');
+    const known = this.#focused.get(key);
+    if (known !== undefined) return known;
+    const view = focusOn(this.mesh, namespaces);
+    this.#focused.set(key, view);
+    return view;
+  }
+
+  /** Counts a proof; false when there were enough. Findings come worst first. */
+  begin(): boolean {
+    this.#proofs++;
+    return this.#proofs <= MAX_PROOFS;
+  }
 }
 
 /**
@@ -42,9 +69,17 @@ export function verifyDraft(draft: Draft, finding: Finding, trial: Trial): Verif
       ...nothing,
     };
   }
-  const after = applyChanges(trial.mesh, draft.changes);
+  if (!trial.begin())
+    return { status: 'unverifiable', reason: 'not replayed: there are too many findings', ...nothing };
+  const before = trial.focusedOn([...namespacesOf(finding), ...draft.changes.map(({ object }) => object.namespace)]);
+  const after = applyChanges(before, draft.changes);
   if (after === null) return { status: 'unverifiable', reason: 'what the object would be is not known', ...nothing };
-  return new Replay(trial.mesh, after, draft).run(denied, trial.worked);
+  return new Replay(before, after, draft).run(denied, trial.worked);
+}
+
+/** Namespaces whose policies have a say: those of both ends, by the finding and by the addresses of its flows. */
+function namespacesOf({ source, destination }: Finding): readonly string[] {
+  return [source.namespace, destination.namespace].filter((namespace) => namespace !== null);
 }
 
 class Replay {
@@ -100,10 +135,8 @@ class Replay {
     const namespaces = new Set(this.#draft.changes.map(({ object }) => object.namespace));
     const meshWide = namespaces.has(this.#before.rootNamespace);
     const touched = worked.filter(({ record }) => {
-      if (record.kind === 'diagnostic') return false;
-      const { address, namespace } = record.destination;
-      const known = namespace ?? (address === null ? null : (this.#before.podByIp(address)?.namespace ?? null));
-      return meshWide || known === null || namespaces.has(known);
+      const namespace = destinationEnd(record, this.#before).namespace;
+      return namespace !== null && (meshWide || namespaces.has(namespace));
     });
     return touched.slice(0, MAX_WORKED).flatMap((flow) => {
       const { probe, before, after } = this.#replay(flow);

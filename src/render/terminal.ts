@@ -112,7 +112,8 @@ function policyLines(finding: ReportedFinding): readonly string[] {
 
 /** The rule that came closest: which field failed. */
 function nearMissLines(finding: ReportedFinding): readonly string[] {
-  const [miss] = finding.nearMiss;
+  // For a DENY the "miss" is what matched: nothing to tell beside the policy.
+  const miss = finding.nearMiss.find(({ wanted, seen }) => wanted !== seen);
   if (miss === undefined) return [];
   const text = `rule ${miss.rule} of ${miss.policy.namespace}/${miss.policy.name}: ${miss.field} wanted ${miss.wanted}, saw ${miss.seen}`;
   return labelled('Missed', printable(text), INDENT, 3);
@@ -124,14 +125,21 @@ function refText(ref: ObjectRef): string {
 
 function remedyLines(remedy: Remedy): readonly string[] {
   const [confirm] = remedy.commands.confirm;
-  const { status, reason } = remedy.verification;
+  const { status, reason, newlyAllows } = remedy.verification;
   return [
     ...labelled(remedyLabel(remedy), printable(remedy.summary), INDENT, 6),
     ...remedy.changes.slice(0, 2).flatMap((change: ObjectChange) => changeLines(change, INDENT + 8)),
     ...(remedy.changes.length > 0 ? labelled('Proof', printable(`${status}: ${reason}`), INDENT, 3) : []),
+    ...(newlyAllows.length > 0 ? labelled('Opens', printable(newlyAllows.join('; ')), INDENT, 3) : []),
     ...(remedy.risk === null ? [] : labelled('Risk', printable(remedy.risk), INDENT, 5)),
-    ...(confirm === undefined ? [] : [`${' '.repeat(INDENT)}${'Check'.padEnd(8)}${printable(confirm)}`]),
+    ...commandLine('Check', confirm),
+    ...commandLine(remedy.changes.length > 0 ? 'Try' : 'Run', remedy.commands.apply[0]),
   ];
+}
+
+/** A command on a line of its own, never broken: it is there to be copied. */
+function commandLine(name: string, command: string | undefined): readonly string[] {
+  return command === undefined ? [] : [`${' '.repeat(INDENT)}${name.padEnd(8)}${printable(command)}`];
 }
 
 /** Steps are to `Do`; a change is a `Fix` once it is proved, before that a `Draft`. */

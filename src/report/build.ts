@@ -46,9 +46,9 @@ function reportedFinding(finding: Finding, remedies: readonly Remedy[]): Reporte
 }
 
 function reportedMesh(mesh: MeshView): ReportedMesh {
-  const counts: Record<string, number> = {};
-  for (const object of mesh.objects) counts[object.kind] = (counts[object.kind] ?? 0) + 1;
-  return { known: mesh.known, sources: mesh.sources, takenAt: mesh.takenAt, counts };
+  const counts = new Map<string, number>();
+  for (const { kind } of mesh.objects) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return { known: mesh.known, sources: mesh.sources, takenAt: mesh.takenAt, counts: Object.fromEntries(counts) };
 }
 
 function inputProblems(traffic: Traffic): readonly Problem[] {

@@ -20,7 +20,7 @@ function oneOf(values: readonly (string | null)[]): Schema {
   return { enum: values };
 }
 
-/** An object with exactly these members, all required. Later releases may add members, so others are allowed. */
+/** An object with these members, all required. Others are allowed: later releases may add some. */
 function object(properties: Readonly<Record<string, Schema>>): Schema {
   return { type: 'object', properties, required: Object.keys(properties) };
 }
@@ -108,7 +108,7 @@ export const reportSchema: Schema = {
   ...object({
     schemaVersion: { const: 1 },
     tool: object({ name: text, version: text }),
-    generatedAt: instantOrNull,
+    generatedAt: { type: 'string' },
     partial: { type: 'boolean', description: 'reading was interrupted' },
     inputs: list(input),
     totals: object({ records: count, failures: count, flows: count }),

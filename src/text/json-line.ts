@@ -11,8 +11,16 @@ export function parseJsonObject(text: string): Readonly<Record<string, unknown>>
   }
 }
 
-/** A JSON value as text: strings as they are, numbers and booleans printed, objects and lists as JSON; null: absent. */
+/**
+ * A JSON value as text: strings as they are, numbers and booleans printed, objects and lists as JSON; null: absent, or nested
+ * so deeply that printing it would fail (reading does not recurse, printing does). Never throws.
+ */
 export function jsonText(value: unknown): string | null {
   if (typeof value === 'string') return value;
-  return value === undefined || value === null ? null : JSON.stringify(value);
+  if (value === undefined || value === null) return null;
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return null;
+  }
 }

@@ -66,6 +66,11 @@ export class Detector {
     return this.#search(bare(line), [], this.#parsers.indexOf(parser) + 1);
   }
 
+  /** Whoever may have written a line that no parser knows, by the wrappings that fit it. */
+  originsOf(line: RawLine): readonly Origin[] {
+    return this.#wrappings.flatMap((wrapping) => wrapping.unwrap(line.text)?.origin ?? []);
+  }
+
   /** The line without the wrappings of the line read last; null if it does not have them. */
   peelAsBefore(line: RawLine): Envelope | null {
     const recipe = this.#recipes[0];

@@ -34,7 +34,9 @@ const MAX_SKEW_MS = 120_000;
 export function joinEnds(flows: readonly Flow[]): readonly Incident[] {
   const explained = new Map<Flow, Flow>();
   const surplus = new Map<Flow, number>();
-  for (const pair of END_PAIRS) joinPair(pair, flows, explained, surplus);
+  // In the order of keys: the order of input must not decide which flow keeps a surplus.
+  const sorted = [...flows].sort((a, b) => (a.key < b.key ? -1 : 1));
+  for (const pair of END_PAIRS) joinPair(pair, sorted, explained, surplus);
   const others = new Map<Flow, Flow[]>();
   for (const [other, flow] of explained) {
     const list = others.get(flow) ?? [];
@@ -53,15 +55,30 @@ function joinPair(pair: EndPair, flows: readonly Flow[], explained: Map<Flow, Fl
   if (named.size === 0) return;
   for (const [key, seen] of groupBy(flows, (flow) => (explained.has(flow) ? null : other(flow.record)))) {
     const causes = named.get(key);
-    if (causes === undefined) continue;
-    let left = causes.reduce((sum, flow) => sum + flow.count, 0);
-    for (const flow of seen) {
-      const cause = causes.find((candidate) => candidate !== flow && overlaps(candidate, flow));
-      if (cause === undefined) continue;
-      explained.set(flow, cause);
-      if (flow.count > left) surplus.set(flow, flow.count - left);
-      left = Math.max(0, left - flow.count);
+    if (causes !== undefined) explain(seen, causes, explained, surplus);
+  }
+}
+
+/** Gives what one end saw to the causes that the other end named and that overlap in time; what is left over is surplus. */
+function explain(
+  seen: readonly Flow[],
+  causes: readonly Flow[],
+  explained: Map<Flow, Flow>,
+  surplus: Map<Flow, number>,
+): void {
+  const left = new Map(causes.map((cause) => [cause, cause.count]));
+  for (const flow of seen) {
+    const near = causes.filter((cause) => cause !== flow && overlaps(cause, flow));
+    const [first] = near;
+    if (first === undefined) continue;
+    explained.set(flow, first);
+    let rest = flow.count;
+    for (const cause of near) {
+      const taken = Math.min(rest, left.get(cause) ?? 0);
+      left.set(cause, (left.get(cause) ?? 0) - taken);
+      rest -= taken;
     }
+    if (rest > 0) surplus.set(flow, rest);
   }
 }
 

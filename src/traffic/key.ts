@@ -1,5 +1,5 @@
 import { proxyReplyOfSize } from '../causes/envoy-reply.ts';
-import { jwtMessageOfLength } from '../causes/jwt-refusal.ts';
+import { jwtMessagesOfLength } from '../causes/jwt-refusal.ts';
 import type { ConnectionRecord, DiagnosticRecord, EnvoyFacts, LogRecord, RequestRecord } from '../model/record.ts';
 import { isPrivateAddress } from '../text/private-address.ts';
 
@@ -36,7 +36,8 @@ function requestKey(record: RequestRecord): string {
 function answerOf(record: RequestRecord): string {
   const { status, bytesSent } = record;
   if (status === null || status < 400 || bytesSent === null) return '';
-  return proxyReplyOfSize(status, bytesSent) ?? jwtMessageOfLength(status, bytesSent) ?? '';
+  if (status === 401) return jwtMessagesOfLength(status, bytesSent).join();
+  return proxyReplyOfSize(status, bytesSent) ?? '';
 }
 
 function envoyKey(envoy: EnvoyFacts): string {
@@ -67,7 +68,7 @@ export function maskVolatile(text: string | null): string {
 
 /** Address with port (4 or more digits of port, so `:80` stays), unix time and long number, hex id, duration, date. */
 const PATTERN =
-  /\b(\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]{2,}\]):\d{4,5}(?!\d)|\b\d{4}-\d{2}-\d{2}T[0-9:.]+Z|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b(?=[0-9a-f]*\d)[0-9a-f]{16,}\b|\b\d+(?:\.\d+)?(?:ns|µs|us|ms|s)\b|\b\d+ seconds|\b\d{6,}\b/;
+  /(\b\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]{2,45}\]):\d{4,5}(?!\d)|\b\d{4}-\d{2}-\d{2}T[0-9:.]+Z|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b(?=[0-9a-f]*\d)[0-9a-f]{16,}\b|\b\d+(?:\.\d+)?(?:ns|µs|us|ms|s)\b|\b\d+ seconds|\b\d{6,}\b/;
 const VOLATILE = new RegExp(PATTERN);
 const VOLATILE_ALL = new RegExp(PATTERN, 'g');
 

@@ -1,12 +1,14 @@
 import { type At, type Envelope, type Line, type Origin, UNKNOWN_ORIGIN, type Wrapping } from '../model/line.ts';
 import type { LogRecord, Parsed, Parser } from '../model/record.ts';
 import type { Flow, InputTally } from '../model/traffic.ts';
+import { redactSecrets } from '../text/redact.ts';
 import { Detector, originKey, type RawLine, type Taken } from './detect.ts';
+import { type CutLine, Pieces } from './pieces.ts';
 import { MAX_PROBLEMS } from './traffic.ts';
 
 /** Lines and characters that one record may run over. */
-const MAX_RECORD_LINES = 400;
-const MAX_RECORD_LENGTH = 256 * 1024;
+const MAX_RECORD_LINES = 200;
+const MAX_RECORD_LENGTH = 64 * 1024;
 /** Pods of one input whose open records are remembered. */
 const MAX_STREAMS = 1024;
 /** Shorter lines are no record on their own. */
@@ -24,8 +26,6 @@ interface Stream {
   /** The last record and its parser, for lines that go on with it. */
   last: { readonly record: LogRecord; readonly parser: Parser } | null;
   open: OpenRecord | null;
-  /** A line that the collector cut: its pieces so far. */
-  cut: { payload: string; readonly lines: At[] } | null;
 }
 
 /** A line that was read on its own. */
@@ -50,11 +50,12 @@ export class Recognizer {
   readonly #tally: InputTally;
   readonly #detector: Detector;
   readonly #streams = new Map<string, Stream>();
+  readonly #pieces = new Pieces();
   /** Streams that have an open record: nearly always none. */
   #opened = 0;
+  /** Lines of a record that was given up are read again: they may go on with another, but begin none. */
+  #rereading = false;
   #known: KnownLine | null = null;
-  /** The stream whose pieces were put before the line that is being read. */
-  #pieced: Stream | null = null;
 
   constructor(parts: RecognizerParts) {
     this.#parts = parts;
@@ -79,7 +80,7 @@ export class Recognizer {
 
   /** Whether the next line may be part of something that is open, so that it must be fed. */
   get busy(): boolean {
-    return this.#opened > 0 || this.#streams.size > 1 || (this.#streams.get('')?.cut ?? null) !== null;
+    return this.#opened > 0 || this.#streams.size > 1 || this.#pieces.waiting;
   }
 
   /** Counts a line without wrappings that is known to be a record of this parser. */
@@ -91,6 +92,7 @@ export class Recognizer {
   /** The input ended: what is still open is accounted for. */
   end(): void {
     for (const stream of this.#streams.values()) this.#closeStream(stream);
+    for (const cut of this.#pieces.closeAll()) this.#tellCut(cut, 'malformed');
     this.#streams.clear();
   }
 
@@ -102,7 +104,7 @@ export class Recognizer {
       if (outcome === 'apart') break;
     }
     const found = this.#detector.read(line);
-    if (this.#pieced !== null) this.#closePieces(this.#pieced, found?.kind === 'taken');
+    if (this.#pieces.waiting && found?.kind !== 'piece') this.#settlePieces(line, found);
     if (found === null) this.#readUnknown(line);
     else if (found.kind === 'piece') this.#holdPiece(found.envelope, line.at);
     else this.#take(found, line);
@@ -110,6 +112,7 @@ export class Recognizer {
 
   #take({ parsed, parser, envelope }: Taken, line: RawLine): void {
     if (parsed.kind === 'malformed') this.#malformed(line, parsed.reason);
+    else if (parsed.kind === 'unfinished' && this.#rereading) this.#malformed(line, 'record is not complete');
     else if (parsed.kind === 'unfinished') this.#openRecord({ parser, envelope, lines: [line] });
     else {
       const flow = this.#complete(parsed, parser, envelope.origin);
@@ -163,6 +166,7 @@ export class Recognizer {
       this.#closeOpen(stream);
       return 'closed';
     }
+    if (this.#pieces.waiting) this.#closePieces(originKey(next.origin), 'joined');
     lines.push(line);
     if (parsed.kind === 'unfinished') {
       stream.open = { parser, envelope: whole, lines };
@@ -193,7 +197,10 @@ export class Recognizer {
     }
     const [first, ...rest] = lines;
     if (first !== undefined) this.#readAgain(first, parser, whole !== null);
+    const outer = this.#rereading;
+    this.#rereading = true;
     for (const line of rest) this.#read(line);
+    this.#rereading = outer;
   }
 
   /** Reads a line that `parser` began and gave up: by the parsers after it, else it is broken, or none of ours. */
@@ -204,29 +211,31 @@ export class Recognizer {
     else this.#tally.skipped++;
   }
 
-  #holdPiece(envelope: Envelope, at: At): void {
-    const stream = this.#stream(envelope.origin);
-    stream.cut ??= { payload: '', lines: [] };
-    if (stream.cut.payload.length < MAX_RECORD_LENGTH) stream.cut.payload += envelope.payload;
-    stream.cut.lines.push(at);
+  #holdPiece({ origin, payload }: Envelope, at: At): void {
+    const givenUp = this.#pieces.hold(originKey(origin), at, payload);
+    if (givenUp !== null) this.#tellCut(givenUp, 'malformed');
   }
 
-  /** The envelope with the pieces that are held of its line put before it, if there are any. */
+  /** The envelope with the pieces that wait in its stream put before it. Changes nothing. */
   #joinPieces(envelope: Envelope): Envelope {
-    if (this.#streams.size === 0) return envelope;
-    const stream = this.#streams.get(originKey(envelope.origin));
-    if (stream === undefined || stream.cut === null) return envelope;
-    this.#pieced = stream;
-    return { ...envelope, payload: stream.cut.payload + envelope.payload };
+    const before = this.#pieces.waiting ? this.#pieces.before(originKey(envelope.origin)) : '';
+    return before === '' ? envelope : { ...envelope, payload: before + envelope.payload };
   }
 
-  /** The last piece of a line has come: what was held is part of a record, or no line of ours. */
-  #closePieces(stream: Stream, taken: boolean): void {
-    const held = stream.cut?.lines.length ?? 0;
-    if (taken) this.#tally.joined += held;
-    else this.#tally.skipped += held;
-    stream.cut = null;
-    this.#pieced = null;
+  /** A whole line came after pieces: in its streams they are part of its record, or of no line of ours. */
+  #settlePieces(line: RawLine, found: Taken | null): void {
+    const origins = found === null ? this.#detector.originsOf(line) : [found.envelope.origin];
+    for (const origin of origins) this.#closePieces(originKey(origin), found === null ? 'skipped' : 'joined');
+  }
+
+  #closePieces(stream: string, as: 'joined' | 'skipped'): void {
+    const cut = this.#pieces.close(stream);
+    if (cut !== null) this.#tellCut(cut, as);
+  }
+
+  #tellCut(cut: CutLine, as: 'joined' | 'skipped' | 'malformed'): void {
+    this.#tally[cut.overlong ? 'truncated' : as] += cut.pieces;
+    if (as === 'malformed') this.#problem(cut.first, 'the rest of a cut line is missing', cut.payload);
   }
 
   #stream(origin: Origin): Stream {
@@ -238,17 +247,14 @@ export class Recognizer {
       this.#streams.delete(oldest[0]);
       this.#closeStream(oldest[1]);
     }
-    const fresh: Stream = { last: null, open: null, cut: null };
+    const fresh: Stream = { last: null, open: null };
     this.#streams.set(key, fresh);
     return fresh;
   }
 
   #closeStream(stream: Stream): void {
-    this.#closeOpen(stream);
-    if (stream.cut === null) return;
-    const { lines, payload } = stream.cut;
-    stream.cut = null;
-    for (const at of lines) this.#malformed({ at, text: payload }, 'the rest of a cut line is missing');
+    // Closing may open the lines anew with a later parser, of which there are few.
+    while (stream.open !== null) this.#closeOpen(stream);
   }
 
   #malformed(line: RawLine, reason: string): void {
@@ -259,7 +265,7 @@ export class Recognizer {
   #problem(at: At, reason: string, text: string): void {
     const { problems } = this.#tally;
     if (problems.length < MAX_PROBLEMS) {
-      problems.push({ line: at.line, reason, sample: text.slice(0, 200) });
+      problems.push({ line: at.line, reason, sample: redactSecrets(text.slice(0, 200)) });
     }
   }
 }

@@ -1,0 +1,388 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parsers, wrappings } from '../parsers/index.ts';
+import { rules } from '../rules/index.ts';
+import { Analysis } from '../src/analyze.ts';
+import { unknownMesh } from '../src/mesh/view.ts';
+import { UNKNOWN_ORIGIN } from '../src/model/line.ts';
+import type { LogRecord, Parser, Skimmed } from '../src/model/record.ts';
+import type { Traffic } from '../src/model/traffic.ts';
+import { BulkCounter } from '../src/skim/bulk.ts';
+import { instantOfStamp, stampAt } from '../src/text/stamp.ts';
+import { flowKey } from '../src/traffic/key.ts';
+import { Recognizer } from '../src/traffic/recognize.ts';
+import { emptyTally, emptyTraffic, fold, MAX_FLOWS } from '../src/traffic/traffic.ts';
+import { SOME_TIME } from './analysis.ts';
+import { FORMATS, type Format, generateLog } from './bench/generate.ts';
+import { hasShared, needsShared, shared } from './shared.ts';
+
+const skimmers = parsers.filter((parser) => parser.skim !== undefined);
+const folder = mkdtempSync(join(tmpdir(), 'meshmend-skim-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Calls `onLine` with the place of every line of a log, without line ends, as files are read. */
+function eachLine(log: Buffer, onLine: (number: number, start: number, end: number) => void): void {
+  let start = 0;
+  for (let number = 1; start < log.length; number++) {
+    const newline = log.indexOf(10, start);
+    const stop = newline < 0 ? log.length : newline;
+    onLine(number, start, stop > start && log[stop - 1] === 13 ? stop - 1 : stop);
+    start = stop + 1;
+  }
+}
+
+interface Seen {
+  readonly traffic: Traffic;
+  /** Lines that were counted without being parsed. */
+  readonly counted: number;
+}
+
+/** What a log comes to, by the road that parses every line, or by the bulk road. */
+function observe(log: Buffer, road: 'plain' | 'bulk'): Seen {
+  const traffic = emptyTraffic();
+  const tally = emptyTally('log');
+  traffic.tallies.set('log', tally);
+  const recognizer = new Recognizer({ parsers, wrappings, tally, fold: (record) => fold(traffic, record) });
+  const bulk = new BulkCounter(traffic, parsers);
+  let counted = 0;
+  eachLine(log, (line, start, end) => {
+    const skims = road === 'bulk' && !recognizer.busy;
+    const parser = skims ? bulk.count(log, start, end) : null;
+    if (parser !== null) {
+      counted++;
+      recognizer.pass(parser);
+      return;
+    }
+    const text = log.toString('utf8', start, end);
+    const known = recognizer.feed({ at: { input: 'log', line }, text, truncated: false });
+    if (skims && known !== null) bulk.learn(log, known);
+  });
+  bulk.forget();
+  recognizer.end();
+  return { traffic, counted };
+}
+
+/** The report on a log that comes as two inputs, line by line in turn. */
+function report(log: Buffer, road: 'plain' | 'bulk'): string {
+  const tool = { name: 'meshmend', version: 'test' };
+  const analysis = new Analysis({ parsers, wrappings, rules, mesh: unknownMesh, tool, since: null, until: null });
+  eachLine(log, (line, start, end) => {
+    const input = line % 2 === 0 ? 'even' : 'odd';
+    if (road === 'bulk') analysis.feedBytes(input, line, log, start, end);
+    else analysis.feed({ at: { input, line }, text: log.toString('utf8', start, end), truncated: false });
+  });
+  analysis.end('odd');
+  analysis.end('even');
+  return JSON.stringify(analysis.report(SOME_TIME, false), null, 1);
+}
+
+/** Fails unless both roads see the same; answers how many lines the bulk road did not parse. */
+function expectSame(log: Buffer): number {
+  const bulk = observe(log, 'bulk');
+  const plain = observe(log, 'plain');
+  expect(bulk.traffic.tallies).toEqual(plain.traffic.tallies);
+  expect(bulk.traffic.overflow).toEqual(plain.traffic.overflow);
+  expect([...bulk.traffic.flows.values()]).toEqual([...plain.traffic.flows.values()]);
+  return bulk.counted;
+}
+
+/** A line as a skimmer cuts it: its pieces as text, and the gaps between them. Null: it does not. */
+interface Cut {
+  readonly pieces: readonly string[];
+  readonly gaps: readonly (readonly [start: number, end: number])[];
+  readonly skimmed: Skimmed;
+}
+
+function cutOf(parser: Parser, line: string): Cut | null {
+  const bytes = Buffer.from(line, 'latin1');
+  const spans = new Int32Array(40);
+  const skimmed = { spans, pieces: 0, timeStart: 0, timeEnd: 0, bytesSent: 0, bytesReceived: 0, durationMs: 0 };
+  if (!parser.skim?.(bytes, 0, bytes.length, skimmed)) return null;
+  const bounds = Array.from({ length: skimmed.pieces }, (_, piece): [number, number] => [
+    spans[2 * piece] ?? 0,
+    spans[2 * piece + 1] ?? 0,
+  ]);
+  const gaps: [number, number][] = [[skimmed.timeStart, skimmed.timeEnd]];
+  const sorted = [...bounds].sort((a, b) => a[0] - b[0]);
+  sorted.forEach(([start, stop], index) => {
+    const before = sorted[index - 1]?.[1] ?? start;
+    expect(0 <= before && before <= start && start <= stop && stop <= bytes.length).toBe(true);
+    const isTime = skimmed.timeStart >= before && skimmed.timeEnd <= start;
+    if (before < start && !isTime) gaps.push([before, start]);
+  });
+  return { pieces: bounds.map(([start, stop]) => line.slice(start, stop)), gaps, skimmed };
+}
+
+/** The record of a line. What stands in a log as bytes above 127 is read as Latin-1: it plays no part here. */
+function recordOf(parser: Parser, line: string): LogRecord | null {
+  const at = { input: 'log', line: 1 };
+  const parsed = parser.parse({ at, wrappings: [], time: null, origin: UNKNOWN_ORIGIN, payload: line });
+  return parsed === null || parsed.kind === 'malformed' || parsed.kind === 'unfinished' ? null : parsed;
+}
+
+/** What the law promises of a record: what is told by its shape, and what is read from the volatile columns. */
+function promised(record: LogRecord): readonly unknown[] {
+  if (record.kind === 'diagnostic') return ['no traffic'];
+  const { parser, kind, proxy, reporter, source, destination, service } = record;
+  const ends = { source: { ...source, port: null }, destination, service };
+  return [flowKey(record), parser, kind, proxy, reporter, ends];
+}
+
+/** Fails if two lines with equal pieces break the law. Answers whether the second one was cut as the first. */
+function checkLaw(parser: Parser, first: string, second: string): boolean {
+  const a = cutOf(parser, first);
+  const b = cutOf(parser, second);
+  if (a === null || b === null || JSON.stringify(a.pieces) !== JSON.stringify(b.pieces)) return false;
+  const stamp = stampAt(Buffer.from(second, 'latin1'), b.skimmed.timeStart, b.skimmed.timeEnd);
+  const known = recordOf(parser, first);
+  if (known === null || Number.isNaN(stamp)) return false;
+  const record = recordOf(parser, second);
+  if (record === null || record.kind === 'diagnostic')
+    throw new Error(`has the shape of a record, but is none: ${second}`);
+  expect(promised(record)).toEqual(promised(known));
+  const { bytesSent, bytesReceived, durationMs } = b.skimmed;
+  expect([record.time, record.bytesSent, record.bytesReceived, record.durationMs]).toEqual([
+    instantOfStamp(stamp),
+    bytesSent,
+    bytesReceived,
+    durationMs,
+  ]);
+  return true;
+}
+
+function generated(format: Format, bytes: number): Buffer {
+  const path = join(folder, format);
+  generateLog(path, format, bytes, 7);
+  return readFileSync(path);
+}
+
+const LOGS: Readonly<Record<Format, Buffer>> = {
+  'ztunnel-text': generated('ztunnel-text', 400_000),
+  'ztunnel-json': generated('ztunnel-json', 400_000),
+  'envoy-text': generated('envoy-text', 400_000),
+  'envoy-json': generated('envoy-json', 400_000),
+};
+
+/** Lines of the eras and kinds that the generator does not write. */
+const OTHERS = [
+  '[2020-11-25T21:26:18.409Z] "GET /status/418?x=1 HTTP/1.1" 418 - "-" 0 135 4 3 "-" "curl/7.73.0" "84961386-6d84-929d-98bd-c5aee93b5c88" "httpbin:8000" "127.0.0.1:80" inbound|8000|| 127.0.0.1:41854 10.44.1.27:80 10.44.1.23:37652 outbound_.8000_._.httpbin.foo.svc.cluster.local default',
+  '[2020-11-25T21:26:19.409Z] "GET /status/200 HTTP/2" 200 - "-" "-" 0 135 4 - "10.1.1.1" "curl/7.73.0" "84961386-6d84-929d-98bd-c5aee93b5c89" "httpbin:8000" "127.0.0.1:80" inbound|8000|| 127.0.0.1:41855 10.44.1.27:80 10.44.1.23:37653 outbound_.8000_._.httpbin.foo.svc.cluster.local default',
+  '[2020-12-10T21:06:04.154Z] "- - -" 0 - - - "-" 12 340 14 - "-" "-" "-" "-" "10.244.0.51:8443" outbound|8443||db.shop.svc.cluster.local 10.244.0.52:41000 10.96.0.50:8443 10.244.0.52:35008 - -',
+  '[2026-01-02T03:04:05.001Z] "GET /users/1234/orders/8f14e45fceea167a?page=2&token=x#top HTTP/1.1" 200 - via_upstream - "-" 0 1 2 2 "203.0.113.9,10.0.0.1" "Mozilla/5.0 (X11; Linux x86_64)" "a" "shop" "[fd00::7]:8080" inbound|8080|| [::6]:40000 [fd00::7]:8080 [fd00::9]:0 outbound_.80_._.shop.svc default',
+  '{"start_time":"2026-01-02T03:04:05.001Z","method":"GET","path":"/a;b=1/77?c","protocol":"HTTP/1.1","response_code":"200","response_flags":"-","bytes_received":"1","bytes_sent":"2","duration":"3","upstream_service_time":"-","x_forwarded_for":"-","user_agent":"x","request_id":"-","authority":"a","upstream_host":"10.0.0.1:80","upstream_cluster":"inbound|80||","upstream_local_address":"127.0.0.6:1","downstream_local_address":"10.0.0.1:80","downstream_remote_address":"10.0.0.2:9","requested_server_name":"-","upstream_transport_failure_reason":"-","route_name":"default","istio_policy_status":"-"}',
+];
+
+function linesOf(log: Buffer): string[] {
+  return log.toString('latin1').split(/\r?\n/);
+}
+
+const LINES: readonly string[] = [...OTHERS, ...Object.values(LOGS).flatMap((log) => linesOf(log).slice(0, 300))];
+
+/** What stands in the gaps of a line, and what clients would like to put there. */
+const gapText: fc.Arbitrary<string> = fc.oneof(
+  fc.integer({ min: 0, max: 99_999 }).map(String),
+  fc.constantFrom('', '0', '007', '65536', '123456789012345678', '-', '--', 'null', '"x"', '1e+05', '1.5', '[::1]:80'),
+  fc.constantFrom('2026-01-02T03:04:05.678Z', '2026-13-02T03:04:05.678Z', '9999-99-99T99:99:99.999Z'),
+  fc.constantFrom(
+    '" "',
+    '"',
+    '\\',
+    '\\"',
+    '\t',
+    '\u001b[0m',
+    ' ',
+    ',',
+    'eyJhbGciOiJIUzI1NiJ9',
+    'x?y=1',
+    '/a/1',
+    ';token=x',
+    '#',
+  ),
+  fc.constantFrom(
+    '" 200 - via_upstream - "-" 1 2 3 4 "-" "',
+    '","duration":9,"x":"',
+    '" bytes_sent=1 bytes_recv=1 duration="1ms"',
+  ),
+  fc.string({ maxLength: 12 }),
+);
+
+/** Fillings of the gaps of one line, the time first; null leaves one as it is. */
+type Fillings = readonly (string | null)[];
+const fillings: fc.Arbitrary<Fillings> = fc.array(fc.option(gapText, { freq: 2 }), { maxLength: 17 });
+/** The time of a line: a moment of one second, with as many digits as it had. */
+const moment = fc.nat({ max: 999_999 }).map((micros) => String(micros).padStart(6, '0'));
+
+function refill(text: string, { gaps }: Cut, contents: Fillings): string {
+  const filled = gaps.map(([start, end], index) => ({ start, end, content: contents[index] ?? null }));
+  let at = 0;
+  let out = '';
+  for (const { start, end, content } of filled.sort((a, b) => a.start - b.start)) {
+    out += text.slice(at, start) + (content ?? text.slice(start, end));
+    at = end;
+  }
+  return out + text.slice(at);
+}
+
+/** The line at another moment. */
+function retime(text: string, micros: string): string {
+  return text.replace(/T\d\d:\d\d:\d\d\.(\d+)Z/, (_, digits: string) => `T04:00:00.${micros.slice(0, digits.length)}Z`);
+}
+
+/** Runs `check` on every pair of lines with one shape, the first one of a shape with each other. */
+function eachPair(parser: Parser, lines: readonly string[], check: (first: string, second: string) => void): void {
+  const first = new Map<string, string>();
+  for (const text of lines) {
+    const cut = cutOf(parser, text);
+    if (cut === null) continue;
+    const key = JSON.stringify(cut.pieces);
+    const known = first.get(key);
+    if (known === undefined) first.set(key, text);
+    else check(known, text);
+  }
+}
+
+describe('the law of shapes: lines with equal pieces parse to records of one flow', () => {
+  it('every format has lines that are skimmed', () => {
+    for (const parser of skimmers) {
+      const count = LINES.filter((text) => cutOf(parser, text) !== null).length;
+      expect(count, parser.id).toBeGreaterThan(0);
+    }
+  });
+
+  it('holds among the lines of logs', () => {
+    let compared = 0;
+    for (const parser of skimmers) {
+      eachPair(parser, LINES, (first, second) => {
+        if (checkLaw(parser, first, second)) compared++;
+      });
+    }
+    expect(compared).toBeGreaterThan(50);
+  });
+
+  it('holds whatever stands in the volatile columns', () => {
+    let compared = 0;
+    fc.assert(
+      fc.property(fc.constantFrom(...LINES), fillings, (text, contents) => {
+        for (const parser of skimmers) {
+          const cut = cutOf(parser, text);
+          if (cut !== null && checkLaw(parser, text, refill(text, cut, contents))) compared++;
+        }
+      }),
+      { numRuns: 10_000 },
+    );
+    expect(compared).toBeGreaterThan(1000);
+  });
+});
+
+/** What a line may become on its way into a log. */
+const DRESSES: readonly ((text: string) => string)[] = [
+  (text) => `${text}\r`,
+  (text) => text.slice(0, text.length >> 1),
+  (text) => text + text,
+  () => '',
+  () => '2026-01-02T03:04:05.000000Z\tinfo\tztunnel\trunning with config: proxy: true',
+  () => 'caAddress: https://istiod.istio-system.svc:15012',
+  () => '[2026-01-02T03:04:05.001Z] "GET /a HTTP/1.1" 200 - via',
+];
+const WRAPPINGS: readonly ((text: string) => string)[] = [
+  (text) => `[pod/web-1/istio-proxy] ${text}`,
+  (text) => `2026-01-02T03:04:05.000000Z ${text}`,
+  () => '{',
+];
+
+/** Logs of a few lines again and again, with other volatile columns and at other moments. */
+function logsOf(dresses: readonly ((text: string) => string)[]): fc.Arbitrary<Buffer> {
+  const few = fc.array(fc.constantFrom(...LINES), { minLength: 1, maxLength: 4 });
+  const plain = (text: string): string => text;
+  const dress = fc.oneof(
+    { weight: 9, arbitrary: fc.constant(plain) },
+    { weight: 1, arbitrary: fc.constantFrom(...dresses) },
+  );
+  const lines = few.chain((some) =>
+    fc.array(fc.tuple(fc.constantFrom(...some), fc.option(fillings, { freq: 2 }), moment, dress), {
+      minLength: 20,
+      maxLength: 60,
+    }),
+  );
+  return lines.map((parts) => {
+    const texts = parts.map(([text, contents, micros, clothe]) => {
+      const cut = skimmers.map((parser) => cutOf(parser, text)).find((found) => found !== null) ?? null;
+      const changed = cut === null || contents === null ? text : refill(text, cut, [null, ...contents.slice(1)]);
+      return clothe(retime(changed, micros));
+    });
+    return Buffer.from(texts.join('\n'), 'latin1');
+  });
+}
+
+describe('the bulk road comes to what the plain road comes to', () => {
+  it.each(FORMATS)('on a generated log: %s', (format) => {
+    const log = LOGS[format];
+    expect(report(log, 'bulk')).toBe(report(log, 'plain'));
+    expect(expectSame(log)).toBeGreaterThan(100);
+  });
+
+  it.each([
+    { name: 'mutated, cut off, blank, with either line end', dresses: DRESSES },
+    { name: 'and wrapped', dresses: [...DRESSES, ...WRAPPINGS] },
+  ])('on lines in any order, $name', ({ dresses }) => {
+    let counted = 0;
+    fc.assert(
+      fc.property(logsOf(dresses), (log) => {
+        counted += expectSame(log);
+        expect(report(log, 'bulk')).toBe(report(log, 'plain'));
+      }),
+      { numRuns: 200 },
+    );
+    expect(counted).toBeGreaterThan(200);
+  });
+
+  it('on a storm of one failure', () => {
+    const failing = linesOf(LOGS['envoy-text']).find((text) => text.includes(' 403 - rbac')) ?? '';
+    const storm = Array.from({ length: 500 }, (_, index) =>
+      retime(failing, String((index * 7919) % 500).padStart(6, '0')),
+    );
+    const late = storm.map((text, index) => text.replace('T04:00:00', `T04:00:${String(index % 60).padStart(2, '0')}`));
+    const log = Buffer.from(late.join('\n'));
+    expect(report(log, 'bulk')).toBe(report(log, 'plain'));
+    expect(expectSame(log)).toBeGreaterThan(400);
+  });
+
+  it('on more flows than are kept', () => {
+    const lines = Array.from({ length: 2 * MAX_FLOWS }, (_, index) => {
+      const path = index % 3 === 0 ? 'often' : `page-${(index * 31) % (MAX_FLOWS + 5000)}-x`;
+      const stamp = new Date(Date.UTC(2026, 0, 2) + index).toISOString();
+      return `[${stamp}] "GET /${path} HTTP/1.1" 200 - via_upstream - "-" 0 1 2 2 "-" "-" "-" "shop" "10.0.0.1:80" inbound|80|| 127.0.0.6:4${index % 1000} 10.0.0.1:80 10.0.0.2:5${index % 1000} - default`;
+    });
+    const log = Buffer.from(lines.join('\n'));
+    expect(expectSame(log)).toBeGreaterThan(MAX_FLOWS / 2);
+    expect(observe(log, 'bulk').traffic.overflow.records).toBeGreaterThan(0);
+  });
+});
+
+describe.skipIf(!hasShared)(needsShared('on captures'), () => {
+  const logs = hasShared
+    ? readdirSync(shared('captures'), { recursive: true, encoding: 'utf8' })
+        .filter((path) => path.endsWith('.log'))
+        .map((path) => readFileSync(shared(`captures/${path}`)))
+    : [];
+
+  it('both roads see the same in every file', () => {
+    let counted = 0;
+    for (const log of logs) counted += expectSame(log);
+    expect(counted).toBeGreaterThan(1000);
+  });
+
+  it('both roads see and report the same in all files together', () => {
+    const all = Buffer.concat(logs);
+    expectSame(all);
+    expect(report(all, 'bulk')).toBe(report(all, 'plain'));
+  });
+
+  it('the law holds among their lines', () => {
+    const lines = logs.flatMap(linesOf);
+    for (const parser of skimmers) eachPair(parser, lines, (first, second) => checkLaw(parser, first, second));
+  });
+});
