@@ -7,7 +7,7 @@ import type { ConnectionRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
 import { decideObserved } from '../src/policy/ambient/observed.ts';
 import { wordOr } from '../src/remedy/commands/kubectl.ts';
-import { allowCaller, step } from '../src/remedy/edits/index.ts';
+import { allowCaller, callThroughWaypoint, step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
 import { parseSpiffeId, principalOf } from '../src/text/spiffe.ts';
 
@@ -55,7 +55,7 @@ export const rule: Rule = {
   },
   propose(finding, mesh) {
     return finding.intended === 'likely'
-      ? [callTheService(finding), findPolicies(finding)]
+      ? [callThroughWaypoint(finding), findPolicies(finding)]
       : [...allowCaller(finding, mesh), findPolicies(finding)];
   },
 };
@@ -71,17 +71,6 @@ function onlyWaypoints({ nearMiss }: Decision, mesh: MeshView): boolean {
 
 function avoidsWaypoint(record: ConnectionRecord): string {
   return `${sourceName(record)} called ${destinationName(record)} directly, and the ALLOW policies there admit its waypoint only.`;
-}
-
-function callTheService(finding: Finding): Draft {
-  const namespace = wordOr(finding.destination.namespace, 'DESTINATION_NAMESPACE');
-  return step(
-    'configuration',
-    'Let the caller use the Service, whose waypoint it then passes, instead of the address of a pod.',
-    {
-      confirm: ['istioctl ztunnel-config services', `kubectl -n ${namespace} get services --show-labels`],
-    },
-  );
 }
 
 function uncheckedBy(decision: Decision | null): string {

@@ -26,6 +26,8 @@ export interface AnalysisParts {
   readonly until: Instant | null;
 }
 
+/** Findings told in full, the worst and most frequent. The others are counted, by rule, among the problems. */
+const MAX_FINDINGS = 1000;
 /** New flows remembered between two calls of `freshFindings`; what is beyond is told in the report only. */
 const MAX_FRESH = 4096;
 
@@ -115,7 +117,8 @@ export class Analysis {
       partial,
       traffic: this.#traffic,
       mesh,
-      findings,
+      findings: findings.slice(0, MAX_FINDINGS),
+      untold: findings.slice(MAX_FINDINGS),
       remediesOf,
       problems: [...this.#problems, ...this.#spanProblem(), ...problems],
     });

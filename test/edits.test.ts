@@ -173,13 +173,14 @@ const INBOUND = 'inbound|8080|| - 10.0.0.1:8080 10.0.0.2:5000';
 
 /** The flow of one line of Envoy's default format, by its quoted request and its last columns, that many times. */
 function flowOf(request: string, tail = `${INBOUND} - -`, times = 1): Flow {
-  const line = `[2026-11-21T12:05:48.841Z] ${request} 403 - rbac_access_denied_matched_policy[none] - "-" 0 19 3 - "-" "-" "-" "web.shop" "-" ${tail}`;
+  const denied = 'rbac_access_denied_matched_policy[none]';
+  const isTcp = request === '"- - -"';
+  const outcome = isTcp ? `0 - - ${denied}` : `403 - ${denied} -`;
+  const line = `[2026-11-21T12:05:48.841Z] ${request} ${outcome} "-" 0 19 3 - "-" "-" "-" "${isTcp ? '-' : 'web.shop'}" "-" ${tail}`;
   const at = { input: 'log', line: 1 };
   const envelope = { at, wrappings: [], time: null, origin: UNKNOWN_ORIGIN, payload: line };
-  const [record] = parsers
-    .map((parser) => parser.parse(envelope))
-    .filter((parsed) => parsed?.kind === 'request' || parsed?.kind === 'connection');
-  if (record === null || record === undefined || !('source' in record)) throw new Error('no parser reads the line');
+  const record = parsers.find(({ id }) => id === 'envoy-text')?.parse(envelope) ?? null;
+  if (record?.kind !== 'request' && record?.kind !== 'connection') throw new Error('no record');
   const traffic = emptyTraffic();
   for (let time = 1; time < times; time += 1) fold(traffic, record);
   return fold(traffic, record);
@@ -352,7 +353,7 @@ describe('allowCaller', () => {
       expect(draft?.summary).toContain('proved its identity, but it is not in this line');
       expect(draft?.summary).toContain('kubectl get pods -A -o json');
       expect(draft?.summary).toContain(operator);
-      expect(draft?.summary).toContain('"methods":["GET"],"paths":["/a"]');
+      expect(draft?.summary).toContain('GET /a');
     });
 
     it.each([

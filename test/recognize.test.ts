@@ -57,7 +57,13 @@ const bracket: Wrapping = {
   unwrap(text) {
     const match = /^\[(\w+)\] (.*)$/s.exec(text);
     if (match === null) return null;
-    return { payload: match[2] ?? '', time: null, origin: { ...UNKNOWN_ORIGIN, pod: match[1] ?? '' }, more: false };
+    return {
+      payload: match[2] ?? '',
+      time: null,
+      origin: { ...UNKNOWN_ORIGIN, pod: match[1] ?? '' },
+      more: false,
+      stream: null,
+    };
   },
 };
 
@@ -65,10 +71,11 @@ const pieces: Wrapping = {
   id: 'pieces',
   title: 'test',
   unwrap(text) {
-    const match = /^(PART|FULL):(\w+):(.*)$/s.exec(text);
+    const match = /^(PART|FULL):(\w+)(?:@(stdout|stderr))?:(.*)$/s.exec(text);
     if (match === null) return null;
+    const stream = match[3] === 'stdout' || match[3] === 'stderr' ? match[3] : null;
     const origin = { ...UNKNOWN_ORIGIN, pod: match[2] ?? '' };
-    return { payload: match[3] ?? '', time: null, origin, more: match[1] === 'PART' };
+    return { payload: match[4] ?? '', time: null, origin, more: match[1] === 'PART', stream };
   },
 };
 
@@ -137,6 +144,17 @@ describe('recognising lines', () => {
 
   it('puts pieces of a cut line together, per pod', () => {
     const { records, tally } = read(['PART:a:REC be', 'PART:b:REC o', 'FULL:a:gin', 'FULL:b:ther']);
+    expect(records.map((record) => record.raw)).toEqual(['REC begin', 'REC other']);
+    expect([tally.records, tally.joined]).toEqual([2, 2]);
+  });
+
+  it('puts pieces of the two streams of one container together, each on its own', () => {
+    const { records, tally } = read([
+      'PART:a@stdout:REC be',
+      'PART:a@stderr:REC o',
+      'FULL:a@stdout:gin',
+      'FULL:a@stderr:ther',
+    ]);
     expect(records.map((record) => record.raw)).toEqual(['REC begin', 'REC other']);
     expect([tally.records, tally.joined]).toEqual([2, 2]);
   });

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { UNKNOWN_ORIGIN } from '../src/model/line.ts';
 import { type ConnectionRecord, type LogRecord, UNKNOWN_PEER } from '../src/model/record.ts';
 import type { Traffic } from '../src/model/traffic.ts';
+import { pathShape } from '../src/text/path-shape.ts';
 import { parseSpiffeId } from '../src/text/spiffe.ts';
 import { joinEnds } from '../src/traffic/join.ts';
-import { flowKey, maskVolatile, pathShape } from '../src/traffic/key.ts';
+import { flowKey, maskVolatile } from '../src/traffic/key.ts';
 import { emptyTally, emptyTraffic, fold, MAX_FLOWS, merge } from '../src/traffic/traffic.ts';
 
 const connection = (line: number, change: Partial<ConnectionRecord> = {}): ConnectionRecord => ({

@@ -1,48 +1,158 @@
-import type { KubeObject, MeshView } from '../model/mesh.ts';
+import type { KubeObject, MeshView, Pod } from '../model/mesh.ts';
+import type { LogRecord } from '../model/record.ts';
 import { isRecord } from '../text/kube-object.ts';
-import type { ClusterName } from './envoy-record.ts';
+import { listOf, textMapOf, textOf, textsOf, valueAt } from '../text/untyped.ts';
+import { envoyFacts, parseClusterName } from './envoy-record.ts';
+
+/** What is called: a port of a Service's host, perhaps through a subset of its pods. */
+interface CalledHost {
+  readonly host: string;
+  readonly port: number | null;
+  readonly subset: string | null;
+}
+
+/** A `tls` block of a DestinationRule that decides about a call. */
+export interface DestinationTls {
+  readonly rule: KubeObject;
+  /** `DISABLE`, `SIMPLE`, `MUTUAL` or `ISTIO_MUTUAL`; untrusted text. */
+  readonly mode: string;
+  /** Where the block stands, as keys: `spec`, `trafficPolicy`, `portLevelSettings`, 0, `tls`. */
+  readonly at: readonly (string | number)[];
+}
+
+/** What a DestinationRule prescribed for the cluster of a line that the caller's proxy printed; null: none does. */
+export function dialledTls(record: LogRecord, mesh: MeshView): DestinationTls | null {
+  const cluster = parseClusterName(envoyFacts(record)?.cluster ?? null);
+  if (cluster === null || cluster.host === null || record.kind === 'diagnostic') return null;
+  const { host, port, subset } = cluster;
+  const { namespace, address } = record.source;
+  const client = namespace ?? record.origin.namespace ?? (address === null ? null : mesh.podByIp(address))?.namespace;
+  return destinationTls({ host, port, subset }, client ?? null, mesh);
+}
 
 /**
- * The tls mode that a DestinationRule prescribes for a cluster (`DISABLE`, `SIMPLE`, `MUTUAL`, `ISTIO_MUTUAL`); null: none
- * does, and the mesh decides by itself. Subset before policy, port before both (istio 86c9f01f
- * pilot/pkg/networking/core/cluster_traffic_policy.go). Which namespace's rule wins depends on the caller, who is not
- * known here: the namespace of the Service is asked first, then the others.
+ * The DestinationRule that prescribes how a proxy in `client` (a namespace; null: not known) speaks to a host; null: none
+ * does, and the mesh decides by itself. The client's namespace is asked first, then the Service's, then the root; in each
+ * the most specific host wins, then the oldest rule (istio 86c9f01f pilot/pkg/model/push_context.go destinationRule).
  */
-export function destinationTls(cluster: ClusterName | null, mesh: MeshView): string | null {
-  const host = cluster?.host ?? null;
-  if (cluster === null || host === null) return null;
-  const own = host.split('.')[1] ?? '';
-  const rules = mesh.objectsOf('DestinationRule').filter((rule) => appliesTo(rule, host));
-  const sorted = [...rules].sort((a, b) => Number(b.metadata.namespace === own) - Number(a.metadata.namespace === own));
-  for (const rule of sorted) {
-    const mode = modeOf(rule, cluster);
-    if (mode !== null) return mode;
+function destinationTls(called: CalledHost, client: string | null, mesh: MeshView): DestinationTls | null {
+  const own = called.host.split('.')[1] ?? '';
+  const known = [...new Set([client, own, mesh.rootNamespace])].filter((namespace) => namespace !== null);
+  for (const namespace of known) {
+    const [rule] = mesh
+      .objectsOf('DestinationRule', namespace)
+      .filter((candidate) => covers(candidate, called.host) && isExported(candidate, client))
+      .sort((one, other) => specificity(other) - specificity(one) || byAge(one, other));
+    if (rule !== undefined) return tlsOf(rule, called);
   }
   return null;
 }
 
+/**
+ * The same for calls that arrived at a port of a pod, by whichever Service they came: the first that is found. Which
+ * subset was meant does not show there, so each is looked at.
+ */
+export function arrivedTls(pod: Pod, port: number, client: string | null, mesh: MeshView): DestinationTls | null {
+  for (const host of hostsOf(pod, port, mesh)) {
+    for (const subset of [null, ...subsetsOf(host.host, mesh)]) {
+      const found = destinationTls({ ...host, subset }, client, mesh);
+      if (found !== null) return found;
+    }
+  }
+  return null;
+}
+
+/** The hosts and ports of Services that lead to a port of a pod. */
+function hostsOf(pod: Pod, port: number, mesh: MeshView): readonly Omit<CalledHost, 'subset'>[] {
+  const targetOf = (target: number | string): number | string =>
+    pod.ports.find(({ name }) => name === target)?.port ?? target;
+  return mesh.services
+    .filter(({ namespace, selector }) => namespace === pod.namespace && selector !== null && picks(selector, pod))
+    .flatMap(({ hostname, ports }) =>
+      ports
+        .filter(({ targetPort }) => targetOf(targetPort) === port)
+        .map((entry) => ({ host: hostname, port: entry.port })),
+    );
+}
+
+function picks(selector: Readonly<Record<string, string>>, { labels }: Pod): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value);
+}
+
+/** A DestinationRule as people name it, with mode and field: `DestinationRule shop/web (spec.trafficPolicy.tls.mode DISABLE)`. */
+export function tlsName({ rule, mode, at }: DestinationTls): string {
+  const { namespace, name } = rule.metadata;
+  return `DestinationRule ${namespace}/${name} (${fieldName(at)}.mode ${mode})`;
+}
+
+/** Keys as a path: `spec.trafficPolicy.portLevelSettings[0].tls`. */
+export function fieldName(at: readonly (string | number)[]): string {
+  return at
+    .map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`))
+    .join('')
+    .slice(1);
+}
+
 /** A short host is completed with the namespace of the rule; `*` stands for a first part. */
-function appliesTo(rule: KubeObject, host: string): boolean {
-  const wanted = field(rule.raw['spec'], 'host');
-  if (typeof wanted !== 'string' || wanted === '') return false;
+function covers(rule: KubeObject, host: string): boolean {
+  const wanted = hostOf(rule);
+  if (wanted === '') return false;
   if (wanted.startsWith('*')) return host.endsWith(wanted.slice(1));
   if (wanted === host) return true;
   return !wanted.includes('.') && host.startsWith(`${wanted}.${rule.metadata.namespace}.svc.`);
 }
 
-function modeOf(rule: KubeObject, { port, subset }: ClusterName): string | null {
-  const spec = rule.raw['spec'];
-  const subsets = field(spec, 'subsets');
-  const own = Array.isArray(subsets) ? subsets.find((item) => subset !== null && field(item, 'name') === subset) : null;
-  for (const policy of [field(own, 'trafficPolicy'), field(spec, 'trafficPolicy')]) {
-    const ports = field(policy, 'portLevelSettings');
-    const setting = Array.isArray(ports) ? ports.find((item) => field(field(item, 'port'), 'number') === port) : null;
-    const mode = field(field(setting, 'tls'), 'mode') ?? field(field(policy, 'tls'), 'mode');
-    if (typeof mode === 'string') return mode;
+function hostOf(rule: KubeObject): string {
+  return textOf(valueAt(rule.raw, 'spec', 'host')) ?? '';
+}
+
+function specificity(rule: KubeObject): number {
+  const host = hostOf(rule);
+  return host.startsWith('*') ? host.length : Number.MAX_SAFE_INTEGER;
+}
+
+function byAge(one: KubeObject, other: KubeObject): number {
+  const [left, right] = [one, other].map(({ metadata }) => `${metadata.creationTimestamp ?? ''} ${metadata.name}`);
+  return (left ?? '') < (right ?? '') ? -1 : 1;
+}
+
+/** Without `exportTo` a rule is for everybody; where the client is not known it counts as meant. */
+function isExported({ raw, metadata }: KubeObject, client: string | null): boolean {
+  const exportTo = textsOf(valueAt(raw, 'spec', 'exportTo'));
+  if (exportTo.length === 0 || client === null || client === metadata.namespace) return true;
+  return exportTo.includes('*') || exportTo.includes(client);
+}
+
+function subsetsOf(host: string, mesh: MeshView): readonly string[] {
+  const rules = mesh.objectsOf('DestinationRule').filter((rule) => covers(rule, host));
+  return rules.flatMap(({ raw }) =>
+    listOf(valueAt(raw, 'spec', 'subsets')).flatMap((subset) => textOf(valueAt(subset, 'name')) ?? []),
+  );
+}
+
+/** The subset's policy before that of all, and in each the port's, which inherits nothing (istio 86c9f01f pilot/pkg/networking/core/cluster_traffic_policy.go). */
+function tlsOf(rule: KubeObject, { port, subset }: CalledHost): DestinationTls | null {
+  const subsets = listOf(valueAt(rule.raw, 'spec', 'subsets'));
+  const index = subset === null ? -1 : subsets.findIndex((entry) => valueAt(entry, 'name') === subset);
+  const places: (readonly (string | number)[])[] = [['spec', 'trafficPolicy']];
+  if (index >= 0) places.unshift(['spec', 'subsets', index, 'trafficPolicy']);
+  for (const place of places) {
+    const policy = valueIn(rule.raw, place);
+    const ports = listOf(valueAt(policy, 'portLevelSettings'));
+    const ported = ports.findIndex((entry) => valueAt(entry, 'port', 'number') === port);
+    if (port !== null && ported >= 0) return blockAt(rule, [...place, 'portLevelSettings', ported, 'tls']);
+    const found = blockAt(rule, [...place, 'tls']);
+    if (found !== null) return found;
   }
   return null;
 }
 
-function field(value: unknown, name: string): unknown {
-  return isRecord(value) ? (value[name] ?? null) : null;
+/** A block that names no mode has the first one there is. */
+function blockAt(rule: KubeObject, at: readonly (string | number)[]): DestinationTls | null {
+  const block = valueIn(rule.raw, at);
+  return isRecord(block) ? { rule, mode: textMapOf(block)['mode'] ?? 'DISABLE', at } : null;
+}
+
+function valueIn(value: unknown, at: readonly (string | number)[]): unknown {
+  return at.reduce<unknown>((here, key) => (typeof key === 'number' ? listOf(here)[key] : valueAt(here, key)), value);
 }

@@ -1,7 +1,7 @@
 import type { RequestRecord } from '../model/record.ts';
 import type { EnvoyFailure, EnvoyFailureKind } from './envoy-failure-table.ts';
 import { isInbound } from './envoy-record.ts';
-import { proxyReplyOfSize } from './envoy-reply.ts';
+import { isPlaintextToTls, proxyReplyOfSize } from './envoy-reply.ts';
 import { jwtMessagesOfLength } from './jwt-refusal.ts';
 
 /** gRPC status codes that mean the call was refused, and those that mean it broke (grpc doc/statuscodes.md). */
@@ -20,11 +20,16 @@ export function readAnswer(record: RequestRecord): EnvoyFailure | null {
   if (reply === 'rbac') return { kind: 'rbac-peer', certainty: 'likely', text: '403, 19 bytes' };
   if (reply !== null)
     return { kind: 'peer-proxy-failed', certainty: 'likely', text: `${status}, ${record.bytesSent} bytes` };
+  if (isPlaintextToTls(status, record.bytesSent))
+    return { kind: 'application-refused', certainty: 'possible', text: PLAINTEXT_TO_TLS };
   const kind = answerKind(status, record.envoy.grpcStatus);
   if (kind === null) return null;
   const text = status < 400 ? `grpc-status ${record.envoy.grpcStatus}` : `status ${status}`;
   return { kind, certainty: answerCertainty(inbound, kind), text };
 }
+
+/** The text of the failure of plaintext that a TLS server refused. */
+export const PLAINTEXT_TO_TLS = 'status 400, 48 bytes';
 
 function answerKind(status: number, grpc: number | null): EnvoyFailureKind | null {
   if (status >= 500) return 'application-failed';

@@ -1,4 +1,5 @@
 import type { EnforcedBy } from '../model/finding.ts';
+import type { MeshView } from '../model/mesh.ts';
 import type { EnvoyFacts, LogRecord } from '../model/record.ts';
 import { parseHostPort } from '../text/address.ts';
 
@@ -86,13 +87,30 @@ export function cameInPlaintext(record: LogRecord): boolean {
   const facts = envoyFacts(record);
   if (facts === null || record.kind === 'diagnostic' || record.source.identity !== null) return false;
   const hasColumns = facts.downstreamLocal !== null && facts.downstreamRemote !== null && facts.cluster !== null;
-  return hasColumns && facts.serverName === null && isInbound(record) === true && facts.route !== null;
+  // A connection has no route, so that its line shows by the parser only that the format is one of Istio's defaults.
+  const isDefault = facts.route !== null || (record.kind === 'connection' && DEFAULT_FORMAT.test(record.parser));
+  return hasColumns && facts.serverName === null && isInbound(record) === true && isDefault;
 }
+
+/** Parsers of formats that have Istio's default columns, the SNI among them. */
+const DEFAULT_FORMAT = /^envoy-(?:text(?:-1\.\d+)?|json)$/;
 
 /** What a denial line leaves out, for `unchecked`: nothing if the caller's identity is on it. */
 export function unseenIdentity(record: LogRecord): readonly string[] {
   if (record.kind === 'diagnostic' || record.source.identity !== null) return [];
+  // Clients of a gateway rarely have a certificate, and none without TLS.
+  if (enforcerOf(record) === 'gateway' && envoyFacts(record)?.serverName === null) return [];
   return [
     'The identity of the caller is not in this log format. Add peer=%DOWNSTREAM_PEER_URI_SAN% to meshConfig.accessLogFormat (at a waypoint %FILTER_STATE(io.istio.peer_principal:PLAIN)%), or read the log of the caller together with this one.',
+  ];
+}
+
+/** For `unchecked`: where policies of a gateway stand, which is its own namespace, if neither line nor mesh tells which. */
+export function unknownGateway(record: LogRecord, mesh: MeshView): readonly string[] {
+  if (enforcerOf(record) !== 'gateway' || record.origin.namespace !== null) return [];
+  const local = parseHostPort(envoyFacts(record)?.downstreamLocal ?? null);
+  if (local !== null && mesh.podByIp(local.host) !== null) return [];
+  return [
+    'Which gateway this was: its policies stand in its own namespace, not in that of the Service behind it. Give its pods with --mesh.',
   ];
 }

@@ -1,6 +1,14 @@
 /** What an Envoy says in the body of an answer that it made itself. */
 export type ProxyReply = 'rbac' | 'upstream-failed' | 'no-healthy-upstream' | 'timeout';
 
+/** What Go's net/http answers to plaintext on a port that speaks TLS (go src/net/http/server.go). */
+const HTTP_TO_HTTPS = 'Client sent an HTTP request to an HTTPS server.\n';
+
+/** True for an answer as long as that of a TLS server that was spoken to in plaintext. A guess, as any by size. */
+export function isPlaintextToTls(status: number | null, bytes: number | null): boolean {
+  return status === 400 && bytes === HTTP_TO_HTTPS.length;
+}
+
 const RESET = 'upstream connect error or disconnect/reset before headers. ';
 const CAUSES: readonly string[] = [
   'connection termination',

@@ -109,7 +109,7 @@ class Replay {
       ],
       probes: changed,
     };
-    return { ...judge(answers, told.newlyDenies), ...told };
+    return { ...judge(answers, broken), ...told };
   }
 
   #replay(flow: Flow): Replayed {
@@ -153,7 +153,7 @@ interface Replayed {
   readonly after: Way | null;
 }
 
-function judge(answers: readonly Replayed[], newlyDenies: readonly string[]): Pick<Verification, 'status' | 'reason'> {
+function judge(answers: readonly Replayed[], broken: readonly string[]): Pick<Verification, 'status' | 'reason'> {
   const unasked = answers.find(({ probe }) => probe === null);
   if (unasked !== undefined) {
     return unverifiable('source or destination are not among the objects given: add pods and Services to --mesh');
@@ -166,8 +166,8 @@ function judge(answers: readonly Replayed[], newlyDenies: readonly string[]): Pi
   if (still?.after) return { status: 'refuted', reason: `it would still be denied: ${still.after.because}` };
   const open = answers.find(({ after }) => after?.outcome !== 'allow');
   if (open !== undefined) return unverifiable(open.after?.because ?? 'the answer is not known');
-  const [broken] = newlyDenies;
-  if (broken !== undefined) return { status: 'refuted', reason: `it would deny what works: ${broken}` };
+  const [worked] = broken;
+  if (worked !== undefined) return { status: 'refuted', reason: `it would deny what works: ${worked}` };
   return {
     status: 'verified',
     reason: 'replayed: every denial that was seen would be allowed, and nothing that works denied',

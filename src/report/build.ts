@@ -13,6 +13,8 @@ export interface ReportParts {
   readonly traffic: Traffic;
   readonly mesh: MeshView;
   readonly findings: readonly Finding[];
+  /** Findings that are too many to be told: only counted. */
+  readonly untold: readonly Finding[];
   /** The remedies of a finding, best first. */
   readonly remediesOf: (finding: Finding) => readonly Remedy[];
   readonly problems: readonly Problem[];
@@ -20,7 +22,7 @@ export interface ReportParts {
 
 /** Puts the report together. Same parts, same report. */
 export function buildReport(parts: ReportParts): Report {
-  const { traffic, findings } = parts;
+  const { traffic, findings, untold } = parts;
   const inputs = [...traffic.tallies.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     schemaVersion: 1,
@@ -30,13 +32,15 @@ export function buildReport(parts: ReportParts): Report {
     inputs,
     totals: {
       records: inputs.reduce((sum, input) => sum + input.records, 0),
-      failures: findings.reduce((sum, finding) => sum + (finding.level === 'note' ? 0 : finding.count), 0),
+      failures:
+        traffic.overflow.failures +
+        [...findings, ...untold].reduce((sum, { level, count }) => sum + (level === 'note' ? 0 : count), 0),
       flows: traffic.flows.size,
     },
     overflow: traffic.overflow,
     mesh: reportedMesh(parts.mesh),
     findings: findings.map((finding) => reportedFinding(finding, parts.remediesOf(finding))),
-    problems: [...parts.problems, ...inputProblems(traffic)],
+    problems: [...parts.problems, ...untoldProblem(untold), ...inputProblems(traffic)],
   };
 }
 
@@ -49,6 +53,16 @@ function reportedMesh(mesh: MeshView): ReportedMesh {
   const counts = new Map<string, number>();
   for (const { kind } of mesh.objects) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return { known: mesh.known, sources: mesh.sources, takenAt: mesh.takenAt, counts: Object.fromEntries(counts) };
+}
+
+function untoldProblem(untold: readonly Finding[]): readonly Problem[] {
+  if (untold.length === 0) return [];
+  const counts = new Map<string, number>();
+  for (const { ruleId, count } of untold) counts.set(ruleId, (counts.get(ruleId) ?? 0) + count);
+  const rules = [...counts].sort((a, b) => b[1] - a[1]).map(([id, count]) => `${count} of ${id}`);
+  return [
+    { about: 'findings', message: `${untold.length} more findings are not told one by one: ${rules.join(', ')}` },
+  ];
 }
 
 function inputProblems(traffic: Traffic): readonly Problem[] {

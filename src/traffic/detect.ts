@@ -19,15 +19,18 @@ export interface RawLine {
 /** A line that a parser took. */
 export interface Taken {
   readonly kind: 'taken';
-  readonly envelope: Envelope;
+  readonly envelope: Peeled;
   readonly parsed: Exclude<Parsed, null>;
   readonly parser: Parser;
 }
 
+/** An envelope, and which stream of its container the line is of. */
+export interface Peeled extends Envelope, Pick<Unwrapped, 'stream'> {}
+
 /** A piece of a line that the collector cut; more pieces follow. */
 export interface Piece {
   readonly kind: 'piece';
-  readonly envelope: Envelope;
+  readonly envelope: Peeled;
 }
 
 /** How a line was read: these wrappings off, then this parser. */
@@ -44,12 +47,12 @@ export class Detector {
   readonly #parsers: readonly Parser[];
   readonly #wrappings: readonly Wrapping[];
   /** Gives back what was held of a cut line when its last piece has come. */
-  readonly #join: (envelope: Envelope) => Envelope;
+  readonly #join: (envelope: Peeled) => Peeled;
   /** The operator's own format: its lines are never left to a parser that was right before. */
   readonly #preferred: Parser | null;
   readonly #recipes: Recipe[] = [];
 
-  constructor(parsers: readonly Parser[], wrappings: readonly Wrapping[], join: (envelope: Envelope) => Envelope) {
+  constructor(parsers: readonly Parser[], wrappings: readonly Wrapping[], join: (envelope: Peeled) => Peeled) {
     this.#parsers = parsers;
     this.#wrappings = wrappings;
     this.#join = join;
@@ -67,12 +70,12 @@ export class Detector {
   }
 
   /** Whoever may have written a line that no parser knows, by the wrappings that fit it. */
-  originsOf(line: RawLine): readonly Origin[] {
-    return this.#wrappings.flatMap((wrapping) => wrapping.unwrap(line.text)?.origin ?? []);
+  sourcesOf(line: RawLine): readonly Source[] {
+    return this.#wrappings.flatMap((wrapping) => wrapping.unwrap(line.text) ?? []);
   }
 
   /** The line without the wrappings of the line read last; null if it does not have them. */
-  peelAsBefore(line: RawLine): Envelope | null {
+  peelAsBefore(line: RawLine): Peeled | null {
     const recipe = this.#recipes[0];
     return recipe === undefined ? bare(line) : this.#peel(line, recipe.wrappings);
   }
@@ -93,7 +96,7 @@ export class Detector {
   }
 
   /** Tries every parser, then every wrapping with every parser inside, depth first. */
-  #search(envelope: Envelope, layers: readonly Wrapping[], first: number): Taken | Piece | null {
+  #search(envelope: Peeled, layers: readonly Wrapping[], first: number): Taken | Piece | null {
     for (const parser of first === 0 ? this.#parsers : this.#parsers.slice(first)) {
       const parsed = parser.parse(envelope);
       if (parsed === null) continue;
@@ -112,7 +115,7 @@ export class Detector {
     return null;
   }
 
-  #peel(line: RawLine, wrappings: readonly Wrapping[]): Envelope | null {
+  #peel(line: RawLine, wrappings: readonly Wrapping[]): Peeled | null {
     let envelope = bare(line);
     for (const wrapping of wrappings) {
       const unwrapped = wrapping.unwrap(envelope.payload);
@@ -132,17 +135,18 @@ export class Detector {
 
 const NO_WRAPPINGS: readonly string[] = [];
 
-function bare(line: RawLine): Envelope {
-  return { at: line.at, wrappings: NO_WRAPPINGS, time: null, origin: UNKNOWN_ORIGIN, payload: line.text };
+function bare(line: RawLine): Peeled {
+  return { at: line.at, wrappings: NO_WRAPPINGS, time: null, origin: UNKNOWN_ORIGIN, payload: line.text, stream: null };
 }
 
-function inside(outer: Envelope, wrapping: Wrapping, unwrapped: Unwrapped): Envelope {
+function inside(outer: Peeled, wrapping: Wrapping, unwrapped: Unwrapped): Peeled {
   return {
     at: outer.at,
     wrappings: [...outer.wrappings, wrapping.id],
     time: outer.time ?? unwrapped.time,
     origin: outer.origin === UNKNOWN_ORIGIN ? unwrapped.origin : refine(outer.origin, unwrapped.origin),
     payload: unwrapped.payload,
+    stream: outer.stream ?? unwrapped.stream,
   };
 }
 
@@ -161,6 +165,14 @@ export function originKey(origin: Origin): string {
   return origin === UNKNOWN_ORIGIN
     ? ''
     : `${origin.cluster}/${origin.node}/${origin.namespace}/${origin.pod}/${origin.container}`;
+}
+
+/** Where a line came from, as finely as pieces of cut lines have to be told apart. */
+export type Source = Pick<Peeled, 'origin' | 'stream'>;
+
+/** Names what pieces of one line have in common: the origin and, where it is told, the stream of the container. */
+export function pieceKey({ origin, stream }: Source): string {
+  return stream === null ? originKey(origin) : `${originKey(origin)}/${stream}`;
 }
 
 function sameRecipe(a: Recipe, b: Recipe): boolean {

@@ -1,8 +1,8 @@
 import type { ConnectionRecord, LogRecord, RequestRecord } from '../model/record.ts';
 import type { Flow } from '../model/traffic.ts';
 import { parseHostPort } from '../text/address.ts';
+import { pathShape } from '../text/path-shape.ts';
 import { instantMs } from '../text/time.ts';
-import { pathShape } from './key.ts';
 
 /** One failure as it was observed: the flow that names the cause, and the other end's flows of the same failure. */
 export interface Incident {

@@ -1,6 +1,7 @@
-import { proxyReplyOfSize } from '../causes/envoy-reply.ts';
+import { isPlaintextToTls, proxyReplyOfSize } from '../causes/envoy-reply.ts';
 import { jwtMessagesOfLength } from '../causes/jwt-refusal.ts';
 import type { ConnectionRecord, DiagnosticRecord, EnvoyFacts, LogRecord, RequestRecord } from '../model/record.ts';
+import { pathShape } from '../text/path-shape.ts';
 import { isPrivateAddress } from '../text/private-address.ts';
 
 const SEPARATOR = '\u0001';
@@ -37,6 +38,7 @@ function answerOf(record: RequestRecord): string {
   const { status, bytesSent } = record;
   if (status === null || status < 400 || bytesSent === null) return '';
   if (status === 401) return jwtMessagesOfLength(status, bytesSent).join();
+  if (isPlaintextToTls(status, bytesSent)) return 'tls';
   return proxyReplyOfSize(status, bytesSent) ?? '';
 }
 
@@ -77,20 +79,6 @@ function maskMatch(match: string, address: string | undefined): string {
   if (address === undefined) return '#';
   return Number(match.slice(address.length + 1)) < 32768 ? match : `${address}:#`;
 }
-
-/** A path without query and fragment, with segments that look like ids masked. */
-export function pathShape(path: string | null): string {
-  if (path === null) return '';
-  const end = path.search(/[?#]/);
-  const plain = end < 0 ? path : path.slice(0, end);
-  if (!/\d/.test(plain)) return plain;
-  return plain
-    .split('/')
-    .map((segment) => (ID_SEGMENT.test(segment) ? '*' : segment))
-    .join('/');
-}
-
-const ID_SEGMENT = /^(?:\d+|[0-9a-f]{8,}|[0-9a-f]{8}-[0-9a-f-]{27}|(?=.*\d)[A-Za-z0-9_-]{20,})$/;
 
 /** Private and special addresses as they are; every public one as `public`. */
 function clientAddress(address: string | null): string {

@@ -2,7 +2,7 @@ import { type At, type Envelope, type Line, type Origin, UNKNOWN_ORIGIN, type Wr
 import type { LogRecord, Parsed, Parser } from '../model/record.ts';
 import type { Flow, InputTally } from '../model/traffic.ts';
 import { redactSecrets } from '../text/redact.ts';
-import { Detector, originKey, type RawLine, type Taken } from './detect.ts';
+import { Detector, originKey, type Peeled, pieceKey, type RawLine, type Taken } from './detect.ts';
 import { type CutLine, Pieces } from './pieces.ts';
 import { MAX_PROBLEMS } from './traffic.ts';
 
@@ -166,7 +166,7 @@ export class Recognizer {
       this.#closeOpen(stream);
       return 'closed';
     }
-    if (this.#pieces.waiting) this.#closePieces(originKey(next.origin), 'joined');
+    if (this.#pieces.waiting) this.#closePieces(pieceKey(next), 'joined');
     lines.push(line);
     if (parsed.kind === 'unfinished') {
       stream.open = { parser, envelope: whole, lines };
@@ -211,21 +211,21 @@ export class Recognizer {
     else this.#tally.skipped++;
   }
 
-  #holdPiece({ origin, payload }: Envelope, at: At): void {
-    const givenUp = this.#pieces.hold(originKey(origin), at, payload);
+  #holdPiece(piece: Peeled, at: At): void {
+    const givenUp = this.#pieces.hold(pieceKey(piece), at, piece.payload);
     if (givenUp !== null) this.#tellCut(givenUp, 'malformed');
   }
 
   /** The envelope with the pieces that wait in its stream put before it. Changes nothing. */
-  #joinPieces(envelope: Envelope): Envelope {
-    const before = this.#pieces.waiting ? this.#pieces.before(originKey(envelope.origin)) : '';
+  #joinPieces(envelope: Peeled): Peeled {
+    const before = this.#pieces.waiting ? this.#pieces.before(pieceKey(envelope)) : '';
     return before === '' ? envelope : { ...envelope, payload: before + envelope.payload };
   }
 
   /** A whole line came after pieces: in its streams they are part of its record, or of no line of ours. */
   #settlePieces(line: RawLine, found: Taken | null): void {
-    const origins = found === null ? this.#detector.originsOf(line) : [found.envelope.origin];
-    for (const origin of origins) this.#closePieces(originKey(origin), found === null ? 'skipped' : 'joined');
+    const sources = found === null ? this.#detector.sourcesOf(line) : [found.envelope];
+    for (const source of sources) this.#closePieces(pieceKey(source), found === null ? 'skipped' : 'joined');
   }
 
   #closePieces(stream: string, as: 'joined' | 'skipped'): void {

@@ -12,7 +12,7 @@ export const MAX_ADDRESSES = 8;
  * Flows kept. Beyond it the rarest are dropped, those without a failure first, down to three quarters; what was dropped
  * is counted in `overflow`. About 3 KiB a flow.
  */
-export const MAX_FLOWS = 32_768;
+export const MAX_FLOWS = 16_384;
 
 /** Nothing observed yet: the neutral element of `merge`. */
 export function emptyTraffic(): Traffic {

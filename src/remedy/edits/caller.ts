@@ -1,10 +1,13 @@
 import type { Finding } from '../../model/finding.ts';
-import type { MeshView, Pod } from '../../model/mesh.ts';
+import type { MeshView } from '../../model/mesh.ts';
 import type { Draft } from '../../model/remedy.ts';
+import { isPrivateAddress } from '../../text/private-address.ts';
 import { shellWord } from '../../text/shell.ts';
 import { workloadOf } from '../../text/workload.ts';
+import { inRoot } from '../commands/kubectl.ts';
+import { hasProven, isForwarded, ownAddresses } from './caller-proof.ts';
 import { sourcePods } from './destination.ts';
-import { isNamespace, principalParts, usablePrincipal } from './names.ts';
+import { principalParts, usablePrincipal } from './names.ts';
 import { step } from './step.ts';
 
 /** How the caller is called in a sentence. */
@@ -12,7 +15,9 @@ export function callerName(finding: Finding): string {
   const { principal, workload, namespace, addresses } = finding.source;
   if (principal !== null) return principal;
   if (workload !== null) return namespace === null ? workload : `${namespace}/${workload}`;
-  return addresses[0] ?? 'the caller';
+  const [address] = addresses;
+  if (address === undefined) return 'the caller';
+  return isForwarded(finding) ? `the caller that forwards for ${address}` : address;
 }
 
 /** The identity a policy can name, and a remark on who shares it; null: the caller has none, or none that can be named. */
@@ -46,109 +51,43 @@ function forOthers(finding: Finding, mesh: MeshView): string {
   return isGateway ? ' The caller is a gateway: whoever it lets through is admitted.' : '';
 }
 
-const SYSTEM = ['kube-system', 'kube-public', 'kube-node-lease'];
-
 /**
- * The step that gives a caller without identity one. `enrol` where labels can bring its pods into the mesh; else
- * `investigate`: it is in the mesh by its labels already, or is no pod that can be enrolled (a host, something outside).
+ * The step that finds out an identity which the line does not print. `then` says what it is for: a sentence about the
+ * change that can be made with it.
  */
-export function enrolCaller(finding: Finding, mesh: MeshView): Draft {
-  const [pod = null] = sourcePods(finding, mesh);
-  const namespace = pod?.namespace ?? finding.source.namespace;
-  if (!isNamespace(namespace) || isOutside(finding, mesh)) return unenrollable(finding);
-  if (pod !== null && isEnrolled(finding, mesh)) return enrolledAlready(pod);
-  const [label, value] = wantsAmbient(finding, mesh) ? AMBIENT : INJECTION;
-  const labels = mesh.namespaces.find(({ name }) => name === namespace)?.labels ?? {};
-  if (pod !== null && labels[label] === value) return leftOut(pod, label);
-  return enrolStep(namespace, label, value, pod, mesh);
-}
-
-const AMBIENT = ['istio.io/dataplane-mode', 'ambient'] as const;
-const INJECTION = ['istio-injection', 'enabled'] as const;
-
-/** True for a caller that is a pod in the mesh, as its labels, annotations and containers show. */
-export function isEnrolled(finding: Finding, mesh: MeshView): boolean {
-  const [pod = null] = sourcePods(finding, mesh);
-  return pod?.dataplane === 'ambient' || pod?.dataplane === 'sidecar';
-}
-
-/** True for a caller that labels cannot bring into the mesh: no pod, one in its node's network, or a part of the cluster. */
-export function isOutside(finding: Finding, mesh: MeshView): boolean {
-  const [pod = null] = sourcePods(finding, mesh);
-  const namespace = pod?.namespace ?? finding.source.namespace;
-  const isSystem = namespace === mesh.rootNamespace || SYSTEM.includes(namespace ?? '');
-  return !isNamespace(namespace) || isSystem || pod?.hostNetwork === true;
-}
-
-/** Where no proxy is named: as the destination takes part, and ambient if that is not known either. */
-function wantsAmbient(finding: Finding, mesh: MeshView): boolean {
-  if (finding.enforcedBy === 'ztunnel' || finding.enforcedBy === 'waypoint') return true;
-  if (finding.enforcedBy !== null) return false;
-  const { address } = finding.destination;
-  return address === null || mesh.podByIp(address)?.dataplane !== 'sidecar';
-}
-
-function enrolStep(namespace: string, label: string, value: string, pod: Pod | null, mesh: MeshView): Draft {
-  const ambient = value === 'ambient';
-  const word = shellWord(namespace);
-  const later =
-    pod === null ? '' : ` Its identity will be ${mesh.trustDomain}/ns/${namespace}/sa/${pod.serviceAccount}.`;
-  return step('enrol', `Bring the caller's namespace ${namespace} into the mesh, so that it has an identity.${later}`, {
-    risk: ambient
-      ? `All pods of ${namespace} are captured. NetworkPolicies must let TCP 15008 in and out, and policies that refuse plain text apply to ${namespace} too. If it is still refused then, its identity has to be admitted.`
-      : `Pods of ${namespace} get a sidecar when they are restarted. If the call is still refused then, its identity has to be admitted.`,
-    confirm: [`kubectl get namespace ${word} --show-labels`, `kubectl -n ${word} get networkpolicies`],
-    apply: [
-      `kubectl label namespace ${word} ${label}=${value}`,
-      ...(ambient ? [] : [`kubectl -n ${word} rollout restart deployment`]),
-    ],
-    verify: [
-      ambient ? `istioctl ztunnel-config workloads --workload-namespace ${word}` : `kubectl -n ${word} get pods`,
-    ],
-    rollback: [`kubectl label namespace ${word} ${label}-`],
-  });
-}
-
-function enrolledAlready(pod: Pod): Draft {
-  const { namespace, name, dataplane } = pod;
-  const place = `kubectl -n ${shellWord(namespace)}`;
+export function findIdentity(finding: Finding, mesh: MeshView, then: string): Draft {
+  const [address] = ownAddresses(finding);
+  const operator =
+    finding.enforcedBy === 'waypoint' ? '%FILTER_STATE(io.istio.peer_principal:PLAIN)%' : '%DOWNSTREAM_PEER_URI_SAN%';
+  const proven = hasProven(finding) ? 'The caller proved its identity, but it' : 'The identity of the caller, if any,';
+  const isPod = address !== undefined && isPrivateAddress(address);
+  const podsHelp = isPod ? `${withPods(finding, mesh)}, or ` : '';
   return step(
     'investigate',
-    `The caller ${namespace}/${name} is in the mesh, yet no identity was seen: find out why it came in plain text (a DestinationRule, an address that is no Service), or what stands between.`,
+    `${proven} is not in this line: ${podsHelp}add ${operator} to accessLogFormat. ${forwardedRemark(finding)}${then}`,
     {
       confirm: [
-        `${place} get pod ${shellWord(name)} -o yaml`,
-        dataplane === 'ambient'
-          ? `istioctl ztunnel-config workloads --workload-namespace ${shellWord(namespace)}`
-          : 'kubectl get destinationrules --all-namespaces -o yaml',
+        ...(isPod
+          ? [
+              `kubectl get pods --all-namespaces -o wide | grep -F -- ${shellWord(address)}`,
+              'kubectl get pods -A -o json',
+            ]
+          : []),
+        inRoot(mesh, 'get configmap istio -o yaml'),
       ],
     },
   );
 }
 
-/** Its namespace is in the mesh, but the pod is not: it opts out, or it was made before its namespace was labelled. */
-function leftOut({ namespace, name }: Pod, label: string): Draft {
-  const pod = `${shellWord(namespace)} get pod ${shellWord(name)}`;
-  return step(
-    'enrol',
-    `Namespace ${namespace} is in the mesh, but the caller ${name} is not: take out the label or annotation by which its workload opts out, or restart it.`,
-    {
-      confirm: [`kubectl -n ${pod} -o yaml`, `kubectl get namespace ${shellWord(namespace)} -L ${label}`],
-      verify: [`kubectl -n ${pod} -o yaml`],
-    },
-  );
+function withPods(finding: Finding, mesh: MeshView): string {
+  const lacking = mesh.pods.length > 0 ? `; none of those given has the address ${callerName(finding)}` : '';
+  return `give the pods with --mesh (the output of kubectl get pods -A -o json${lacking})`;
 }
 
-function unenrollable(finding: Finding): Draft {
+/** What to know of an address that is not the caller's own, as a sentence with a blank behind; empty: it is its own. */
+export function forwardedRemark(finding: Finding): string {
   const [address] = finding.source.addresses;
-  return step(
-    'investigate',
-    `Find out who ${callerName(finding)} is: it has no identity and is no pod that labels would bring into the mesh, so no policy can name it.`,
-    {
-      confirm:
-        address === undefined
-          ? []
-          : [`kubectl get pods,nodes --all-namespaces -o wide | grep -F -- ${shellWord(address)}`],
-    },
-  );
+  return isForwarded(finding) && address !== undefined
+    ? `The address ${address} (port 0) is from X-Forwarded-For: it is that of a client before the caller, not the caller's own. `
+    : '';
 }

@@ -3,14 +3,13 @@ import type { KubeObject, ObjectRef } from '../../model/mesh.ts';
 import type { Draft, ObjectChange, RemedyKind } from '../../model/remedy.ts';
 import { recordOf } from '../../text/untyped.ts';
 import { deepCopy, type Edit, makePatch, type Patch } from './json-patch.ts';
-import { createCommand, deleteCommand, patchCommand, showPolicy } from './kubectl.ts';
+import { type Applied, createCommand, deleteCommand, listObjects, patchCommand, showPolicy } from './kubectl.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 /** A change and the commands that make it and take it back. */
-export interface PlannedChange {
+export interface PlannedChange extends Applied {
   readonly change: ObjectChange;
-  readonly apply: string;
   readonly rollback: string;
 }
 
@@ -30,7 +29,7 @@ export function createObject({ apiVersion, kind, namespace, name, spec }: NewObj
   const object = { apiVersion, kind, namespace, name };
   return {
     change: { op: 'create', object, before: null, after, jsonPatch: null, yaml: toYaml(after), file: null },
-    apply: createCommand(after),
+    ...createCommand(after),
     rollback: deleteCommand(object),
   };
 }
@@ -53,8 +52,8 @@ function plannedPatch(object: KubeObject, { after, operations, inverse }: Patch)
       yaml: toYaml(withoutServerFields(after)),
       file: object.source.file === '' ? null : object.source.file,
     },
-    apply: patchCommand(ref, operations),
-    rollback: patchCommand(ref, inverse),
+    ...patchCommand(ref, operations),
+    rollback: patchCommand(ref, inverse).apply,
   };
 }
 
@@ -71,17 +70,22 @@ export interface ChangeNotes {
   readonly verify: readonly string[];
 }
 
-/** A draft of changes, with commands to look at what they change first, to make them in order, and to take them back. */
+/**
+ * A draft of changes, with commands to look first at what they change (or stand beside), to make them in order after a
+ * trial of all of them, and to take them back.
+ */
 export function draftOf(planned: readonly PlannedChange[], { kind, summary, risk, verify }: ChangeNotes): Draft {
-  const patched = planned.filter(({ change }) => change.op === 'patch');
+  const looks = planned.map(({ change }) =>
+    change.op === 'patch' ? showPolicy(change.object) : listObjects(change.object),
+  );
   return {
     kind,
     summary,
     risk,
     changes: planned.map(({ change }) => change),
     commands: {
-      confirm: patched.map(({ change }) => showPolicy(change.object)),
-      apply: planned.map(({ apply }) => apply),
+      confirm: [...new Set(looks)],
+      apply: [...planned.map(({ trial }) => trial), ...planned.map(({ apply }) => apply)],
       verify,
       rollback: planned.map(({ rollback }) => rollback).toReversed(),
     },

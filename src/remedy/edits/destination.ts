@@ -2,6 +2,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { MeshView, Pod, Service } from '../../model/mesh.ts';
 import { textMapOf, valueAt } from '../../text/untyped.ts';
 import { workloadOf } from '../../text/workload.ts';
+import { ownAddresses } from './caller-proof.ts';
 import { isNamespace } from './names.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -47,10 +48,12 @@ export function destinationOf(finding: Finding, mesh: MeshView): Destination | n
   };
 }
 
-/** The caller's pods: by address, else by name of the workload. */
+/** The caller's pods: by its own address, else by name of the workload. */
 export function sourcePods(finding: Finding, mesh: MeshView): readonly Pod[] {
-  const { addresses, workload, namespace } = finding.source;
-  const byAddress = addresses.map((address) => mesh.podByIp(address)).filter((pod) => pod !== null);
+  const { workload, namespace } = finding.source;
+  const byAddress = ownAddresses(finding)
+    .map((address) => mesh.podByIp(address))
+    .filter((pod) => pod !== null);
   return byAddress.length > 0 ? byAddress : podsOfWorkload(mesh, namespace, workload);
 }
 

@@ -4,14 +4,17 @@ import type { AuthorizationPolicy, PolicyRule, PolicySource } from '../../model/
 import type { Draft } from '../../model/remedy.ts';
 import { decodeAuthorizationPolicy } from '../../policy/decode.ts';
 import { allOf } from '../../policy/network-match.ts';
-import { callerIdentity, callerName, enrolCaller } from './caller.ts';
-import { draftOf, patchObject } from './change.ts';
+import { callerIdentity, callerName, findIdentity } from './caller.ts';
+import { identityProof } from './caller-proof.ts';
+import { draftOf, type PlannedChange, patchObject } from './change.ts';
 import { type Destination, destinationOf } from './destination.ts';
+import { enrolCaller } from './enrol.ts';
 import { type Call, callOf, fromFits, restFits, sourceFits } from './fit.ts';
 import { type Edit, entryIn } from './json-patch.ts';
 import { showPolicy } from './kubectl.ts';
 import { principalParts } from './names.ts';
 import { policiesFor } from './policies.ts';
+import { scopeOf } from './scope.ts';
 import { step } from './step.ts';
 import { watchLogs } from './watch.ts';
 
@@ -19,11 +22,14 @@ import { watchLogs } from './watch.ts';
  * Drafts that except the caller from the DENY policies which matched: those the finding names, and others that apply and
  * match too, as the proxy names one only. In a list of those who are not denied (`notPrincipals`) the caller is appended;
  * a rule that denies by other things gets such a list with the caller alone. Never an ALLOW policy: DENY is asked first.
- * Without identity no list can name the caller: then a step that gives it one. Never empty.
+ * Where a policy that was named is not among the objects, nothing else is touched in its place: then a step to fetch it.
+ * Without identity no list can name the caller: then a step that gives it one, or finds it out. Never empty.
  */
 export function exceptCaller(finding: Finding, mesh: MeshView): readonly Draft[] {
   const caller = callerIdentity(finding, mesh);
-  if (caller === null) return [finding.source.principal === null ? enrolCaller(finding, mesh) : editByHand(finding)];
+  if (caller === null) return [withoutIdentity(finding, mesh)];
+  const missing = finding.policies.filter((ref) => mesh.object(ref) === null);
+  if (missing.length > 0) return [fetchNamed(finding, missing, mesh)];
   const policies = deniesFor(finding, mesh);
   const exceptions = policies.map((denial) => exceptionsIn(denial, finding, mesh));
   const named = policies.filter((_denial, index) => exceptions[index]?.some(({ kind }) => kind === 'named'));
@@ -44,10 +50,31 @@ export function exceptCaller(finding: Finding, mesh: MeshView): readonly Draft[]
     draftOf(changes, {
       kind: 'policy-change',
       summary: `Add ${caller.principal} to ${list} in AuthorizationPolicy ${names.join(' and ')}.`,
-      risk: `${decided ? '' : DECISION}Every pod with that identity is no longer denied.${caller.shared}`,
+      risk: `${decided ? '' : DECISION}Every pod with that identity is no longer denied.${widthOf(policies, changes, mesh)}${caller.shared}`,
       verify: destination === null ? [] : watchLogs(finding, mesh, destination),
     }),
   ];
+}
+
+/** A DENY policy that matched a caller of which no identity is known: by hand, as what to except is not known either. */
+function withoutIdentity(finding: Finding, mesh: MeshView): Draft {
+  const proof = identityProof(finding);
+  if (proof === 'known') return editByHand(finding);
+  if (proof === 'plaintext') return enrolCaller(finding, mesh);
+  return findIdentity(
+    finding,
+    mesh,
+    `Then, if it should not be denied, exactly that identity can be added to notPrincipals of the rule that matched in ${namesOf(finding.policies)}.`,
+  );
+}
+
+/** What else the caller is no longer denied by the policies that change, with a blank in front. */
+function widthOf(policies: readonly Denial[], changes: readonly PlannedChange[], mesh: MeshView): string {
+  const scopes = policies
+    .filter(({ policy }) => changes.some(({ change }) => sameRef(change.object, policy.ref)))
+    .map(({ object, policy }) => scopeOf({ object, policy, reach: 1 }, mesh))
+    .filter((scope) => scope !== null);
+  return scopes.length === 0 ? '' : ` That is so at ${[...new Set(scopes)].join(' and ')}.`;
 }
 
 const DECISION =
@@ -139,12 +166,28 @@ function namedOnPurpose(finding: Finding, denials: readonly Denial[]): Draft {
   );
 }
 
-function editByHand(finding: Finding): Draft {
-  const names = finding.policies.map(({ namespace, name }) => `${namespace}/${name}`);
-  const policy = names.length === 0 ? 'the DENY policy that matched' : `AuthorizationPolicy ${names.join(', ')}`;
+function namesOf(refs: readonly ObjectRef[]): string {
+  const names = refs.map(({ namespace, name }) => `${namespace}/${name}`);
+  return names.length === 0 ? 'the DENY policy' : `AuthorizationPolicy ${names.join(', ')}`;
+}
+
+/** The policy that denied is not known here; another one in its place would be the wrong one. */
+function fetchNamed(finding: Finding, missing: readonly ObjectRef[], mesh: MeshView): Draft {
+  if (!mesh.known) return editByHand(finding);
   return step(
     'investigate',
-    `Read ${policy} and decide whether ${callerName(finding)} should be denied; if not, add it without spiffe:// to the notPrincipals list of the rule that matched, and to no other rule.`,
+    `Fetch ${namesOf(missing)}, which the log names and the objects given do not hold, and give it with --mesh: without it no change can be proposed.`,
+    {
+      risk: 'Other DENY policies did not refuse this call: leave them as they are.',
+      confirm: missing.map(showPolicy),
+    },
+  );
+}
+
+function editByHand(finding: Finding): Draft {
+  return step(
+    'investigate',
+    `Read ${namesOf(finding.policies)} that matched and decide whether ${callerName(finding)} should be denied; if not, add it without spiffe:// to the notPrincipals list of the rule that matched, and to no other rule.`,
     {
       risk: 'Add no ALLOW policy: DENY is asked first, and the first ALLOW policy of a workload refuses everybody else.',
       confirm: finding.policies.map(showPolicy),

@@ -3,6 +3,8 @@ import type { Condition, PolicyOperation, PolicyRule, PolicySource } from '../..
 import { blockHolds, parseIp, parseIpBlock } from '../../policy/match-ip.ts';
 import { matchesString, readStringMatch } from '../../policy/match-string.ts';
 import { allOf, anyOf, type Truth } from '../../policy/network-match.ts';
+import { pathShape, plainPath } from '../../text/path-shape.ts';
+import { ownAddresses } from './caller-proof.ts';
 import { principalParts } from './names.ts';
 
 /** What rules of an AuthorizationPolicy are compared with. */
@@ -23,11 +25,16 @@ export interface Call {
 
 /** The call of a finding, against policies of a namespace. `port` is the pod's. */
 export function callOf(finding: Finding, port: number | null, policyNamespace: string): Call {
-  const { principal, addresses } = finding.source;
-  const { methods, paths, complete } = requestsOf(finding);
-  const [method = null] = methods.length === 1 ? methods : [];
-  const [path = null] = paths.length === 1 && complete ? paths : [];
-  return { principal, addresses, port, method, path, layer4: isLayer4(finding), policyNamespace };
+  const requests = requestsOf(finding);
+  return {
+    principal: finding.source.principal,
+    addresses: ownAddresses(finding),
+    port,
+    method: onlyOne(requests.map(({ method }) => method)),
+    path: onlyOne(requests.map(({ path, sample }) => (sample ? null : path))),
+    layer4: isLayer4(finding),
+    policyNamespace,
+  };
 }
 
 /** True where no HTTP field may stand in a policy: at ztunnel, and wherever it is not known who enforces. */
@@ -35,26 +42,28 @@ export function isLayer4({ enforcedBy }: Finding): boolean {
   return enforcedBy === null || enforcedBy === 'ztunnel';
 }
 
-/** Segments of a path that differ from call to call: numbers, hashes, UUIDs. Flows join paths which differ in these only. */
-const VARIES = /\/(?:\d+|[^/]*[0-9a-f]{8}[^/]*)(?:\/|$)/i;
-
-/** Methods and paths of the finding's requests, sorted; without queries. `complete` false: some cannot be listed. */
-export interface Requests {
-  readonly methods: readonly string[];
-  readonly paths: readonly string[];
-  readonly complete: boolean;
+/** A request of a finding, as far as a policy could name it. */
+export interface Request {
+  readonly method: string | null;
+  /** Without query. */
+  readonly path: string | null;
+  /** Stands for several requests, whose paths may differ in segments that look like ids. */
+  readonly sample: boolean;
 }
 
-/** What the finding's requests were; empty lists for what is not of HTTP. */
-export function requestsOf(finding: Finding): Requests {
-  const requests = finding.flows.map((flow) => flow.record).filter((record) => record.kind === 'request');
-  const methods = requests.map(({ method }) => method).filter((method) => method !== null);
-  const paths = requests.map(({ path }) => path?.replace(/[?#].*$/s, '') ?? null).filter((path) => path !== null);
-  return {
-    methods: [...new Set(methods)].toSorted(),
-    paths: [...new Set(paths)].toSorted(),
-    complete: paths.length === requests.length && !(finding.count > 1 && paths.some((path) => VARIES.test(path))),
-  };
+/** What the finding's requests were, one per flow; empty where none is of HTTP. */
+export function requestsOf(finding: Finding): readonly Request[] {
+  return finding.flows.flatMap(({ record, count }) => {
+    if (record.kind !== 'request') return [];
+    const path = record.path === null ? null : plainPath(record.path);
+    return [{ method: record.method, path, sample: count > 1 && path !== pathShape(path) }];
+  });
+}
+
+/** The value that all agree on; null: they do not, or it is not known. */
+function onlyOne(values: readonly (string | null)[]): string | null {
+  const [first = null, ...others] = new Set(values);
+  return others.length === 0 ? first : null;
 }
 
 /** Whether a rule's `from` covers the caller. Without sources it covers everybody. */
@@ -124,8 +133,13 @@ function operationFits(operation: PolicyOperation | null, call: Call, action: 'A
 /** Keys that ztunnel knows (istio 86c9f01f pilot/pkg/serviceregistry/ambient/authorization.go). */
 const LAYER4_KEYS = ['source.ip', 'source.namespace', 'source.principal', 'destination.ip', 'destination.port'];
 
+/** True for a key of a condition that ztunnel knows; all others are of HTTP, or unknown to it. */
+export function isLayer4Key(key: string): boolean {
+  return LAYER4_KEYS.includes(key);
+}
+
 function conditionFits({ key, values, notValues }: Condition, call: Call, action: 'ALLOW' | 'DENY'): Truth {
-  if (call.layer4 && !LAYER4_KEYS.includes(key)) return action === 'DENY';
+  if (call.layer4 && !isLayer4Key(key)) return action === 'DENY';
   const identity = call.principal === null ? null : principalParts(call.principal);
   const match = (list: readonly string[]): Truth => {
     if (key === 'source.principal') return matchesAny(list, call.principal);
@@ -166,7 +180,7 @@ function accountIn(
   });
 }
 
-/** True or false only if it is the same for all addresses of the caller. */
+/** True or false only if it is the same for all addresses of the caller; null also where none is known. */
 function addressIn(list: readonly string[], addresses: readonly string[]): Truth {
   const blocks = list.map(parseIpBlock).filter((block) => block !== null);
   const found = addresses.map((text) => {

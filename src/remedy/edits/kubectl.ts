@@ -17,14 +17,31 @@ export function showPolicy(ref: ObjectRef): string {
   return `${kubectl({ kind: 'PeerAuthentication', namespace: ref.namespace, name }, 'get')} -o yaml`;
 }
 
+/** The kubectl command that prints all objects of a kind in a namespace. */
+export function listObjects({ kind, namespace }: ObjectRef): string {
+  return `kubectl -n ${shellWord(namespace)} get ${shellWord(kind.toLowerCase())} -o yaml`;
+}
+
+/** The API server checks what it is sent, admission included, and keeps nothing. */
+const DRY_RUN = '--dry-run=server';
+
+/** A command that changes something, and the same one asked on trial. */
+export interface Applied {
+  readonly trial: string;
+  readonly apply: string;
+}
+
 /** The command that applies a JSON Patch. */
-export function patchCommand(ref: ObjectRef, operations: readonly JsonPatchOperation[]): string {
-  return `${kubectl(ref, 'patch')} --type=json -p ${shellWord(JSON.stringify(operations))}`;
+export function patchCommand(ref: ObjectRef, operations: readonly JsonPatchOperation[]): Applied {
+  const patch = `--type=json -p ${shellWord(JSON.stringify(operations))}`;
+  const command = kubectl(ref, 'patch');
+  return { trial: `${command} ${DRY_RUN} ${patch}`, apply: `${command} ${patch}` };
 }
 
 /** The command that creates an object and fails if there is one of its name. */
-export function createCommand(manifest: Readonly<Record<string, unknown>>): string {
-  return `printf %s ${shellWord(JSON.stringify(manifest))} | kubectl create -f -`;
+export function createCommand(manifest: Readonly<Record<string, unknown>>): Applied {
+  const command = `printf %s ${shellWord(JSON.stringify(manifest))} | kubectl create`;
+  return { trial: `${command} ${DRY_RUN} -f -`, apply: `${command} -f -` };
 }
 
 /** The command that deletes an object. */

@@ -16,6 +16,13 @@ export function objectName(...parts: readonly string[]): string {
   return name.slice(0, MAX_NAME).replace(/^-+|-+$/g, '') || 'meshmend';
 }
 
+/** As `objectName`, with an ending that stays whole however long the rest is. */
+export function nameEndingIn(ending: string, ...parts: readonly string[]): string {
+  const tail = objectName(ending);
+  const head = objectName(...parts).slice(0, MAX_NAME - tail.length - 1);
+  return objectName(head, tail);
+}
+
 /** True for text that can be the name of a namespace. */
 export function isNamespace(text: string | null): text is string {
   return text !== null && NAMESPACE.test(text);

@@ -14,7 +14,8 @@ import { step } from './step.ts';
 /**
  * Drafts for a tunnel that is not answered: port 15008 is added to the NetworkPolicy rule that lets the caller reach the
  * application's port, at the destination and at the caller, wherever no rule lets 15008 through; the rule keeps its peers.
- * Where no NetworkPolicy can be it, a step that says where else to look. Never empty.
+ * Where no NetworkPolicy can be it, a step that says where else to look; where that cannot be told by the objects given,
+ * a step that says which are lacking. Never empty.
  */
 export function openHbonePort(finding: Finding, mesh: MeshView): readonly Draft[] {
   if (!mesh.known) return [openByHand(finding)];
@@ -27,7 +28,9 @@ export function openHbonePort(finding: Finding, mesh: MeshView): readonly Draft[
   const planned = rules.map(openIn).filter((change) => change !== null);
   const opened = planned.length > 0 ? [openDraft(finding, rules, planned)] : [];
   const drafts = [...opened, ...closed(finding, checks)];
-  return drafts.length > 0 ? drafts : [lookElsewhere(finding, target, source)];
+  if (drafts.length > 0) return drafts;
+  const gaps = gapsOf(finding, mesh, target, source);
+  return gaps.length > 0 ? [checkWith(gaps), openByHand(finding)] : [lookElsewhere(finding, target, source)];
 }
 
 /** The two ends of the tunnel, and the two connections that policies are asked about. */
@@ -116,6 +119,32 @@ function closed(finding: Finding, checks: readonly Check[]): readonly Draft[] {
       },
     ),
   ];
+}
+
+/** What the objects given lack for an answer, and the command whose output would hold it. */
+interface Gap {
+  readonly what: string;
+  readonly command: string;
+}
+
+function gapsOf(finding: Finding, mesh: MeshView, target: Pod | null, source: Pod | null): readonly Gap[] {
+  const pods = 'kubectl get pods -A -o yaml';
+  const gap = (isThere: boolean, what: string, command: string): readonly Gap[] => (isThere ? [] : [{ what, command }]);
+  const { workload, address } = finding.destination;
+  return [
+    ...gap(target !== null, `the pod of the destination (${workload ?? address ?? 'unknown'})`, pods),
+    ...gap(source !== null, `the pod of the caller (${callerName(finding)})`, pods),
+    ...gap(mesh.objectsOf('NetworkPolicy').length > 0, 'any NetworkPolicy', 'kubectl get networkpolicies -A -o yaml'),
+  ];
+}
+
+function checkWith(gaps: readonly Gap[]): Draft {
+  const commands = [...new Set(gaps.map(({ command }) => command))];
+  return step(
+    'investigate',
+    `Whether a NetworkPolicy stops TCP ${TUNNEL_PORT} was not checked: the objects given do not hold ${gaps.map(({ what }) => what).join(', ')}. Save the output of ${commands.join(' and of ')} and give the files with --mesh.`,
+    { confirm: commands },
+  );
 }
 
 function lookElsewhere(finding: Finding, target: Pod | null, source: Pod | null): Draft {

@@ -40,6 +40,16 @@ export function policiesFor(
   });
 }
 
+/** The ALLOW policies of the namespace whose selector cannot be judged, as no labels of the destination are known. */
+export function undecidedAllows(mesh: MeshView, { namespace, labels }: Destination): readonly AuthorizationPolicy[] {
+  if (labels !== null) return [];
+  return mesh.objectsOf('AuthorizationPolicy', namespace).flatMap((object) => {
+    const decoded = decodeAuthorizationPolicy(object);
+    const isSelective = decoded.ok && Object.keys(decoded.value.selector?.matchLabels ?? {}).length > 0;
+    return isSelective && decoded.value.action === 'ALLOW' && !decoded.value.dryRun ? [decoded.value] : [];
+  });
+}
+
 /** Null: it does not apply. */
 function reachOf(
   policy: AuthorizationPolicy,

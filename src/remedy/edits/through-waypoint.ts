@@ -67,6 +67,24 @@ export function throughWaypoint(finding: Finding, mesh: MeshView): readonly Draf
   ];
 }
 
+/** The step for a caller that went past the waypoint, which alone the policies at the pods admit. */
+export function callThroughWaypoint(finding: Finding): Draft {
+  const { namespace } = finding.destination;
+  const place = namespace === null ? '--all-namespaces' : `-n ${shellWord(namespace)}`;
+  return step(
+    'configuration',
+    'Let the caller use the Service, whose waypoint it then passes, instead of the address of a pod: the policy at the pods admits the waypoint only.',
+    {
+      risk: `Do not add ${callerName(finding)} beside the waypoint: it would get past the policies that the waypoint enforces.`,
+      confirm: [
+        'istioctl ztunnel-config services',
+        `kubectl ${place} get services --show-labels`,
+        `kubectl ${place} get authorizationpolicy -o yaml`,
+      ],
+    },
+  );
+}
+
 /** Bound to this workload by labels, so that nothing else loses it when it moves. */
 function isMovable({ object, policy, reach }: AppliedPolicy, namespace: string): boolean {
   return (

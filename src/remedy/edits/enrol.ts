@@ -1,0 +1,206 @@
+import type { Finding } from '../../model/finding.ts';
+import type { MeshView, Pod } from '../../model/mesh.ts';
+import type { Draft } from '../../model/remedy.ts';
+import { shellWord } from '../../text/shell.ts';
+import { workloadOf } from '../../text/workload.ts';
+import { wordOr } from '../commands/kubectl.ts';
+import { callerName, forwardedRemark } from './caller.ts';
+import { ownAddresses } from './caller-proof.ts';
+import { sourcePods } from './destination.ts';
+import { isNamespace } from './names.ts';
+import { step } from './step.ts';
+
+const SYSTEM = ['kube-system', 'kube-public', 'kube-node-lease'];
+
+/**
+ * The step that gives a caller without identity one. `enrol` where labels can bring its pods into the mesh: the workload
+ * where it is known, and else its namespace. Else `investigate`: it is in the mesh by its labels already, or is no pod that
+ * can be enrolled (a host, something outside).
+ */
+export function enrolCaller(finding: Finding, mesh: MeshView): Draft {
+  const [pod = null] = sourcePods(finding, mesh);
+  const namespace = pod?.namespace ?? finding.source.namespace;
+  if (!isNamespace(namespace) || isOutside(finding, mesh)) return unenrollable(finding, mesh);
+  if (pod !== null && isEnrolled(finding, mesh)) return enrolledAlready(pod);
+  const way = wantsAmbient(finding, mesh) ? AMBIENT : INJECTION;
+  const labels = mesh.namespaces.find(({ name }) => name === namespace)?.labels ?? {};
+  if (pod !== null && labels[way.namespaceLabel[0]] === way.namespaceLabel[1]) return leftOut(pod, way);
+  const owner = pod === null ? null : ownerOf(pod, mesh);
+  return pod === null || owner === null
+    ? enrolNamespace(namespace, finding.source.workload, way, identityRemark(pod, mesh))
+    : enrolWorkload(namespace, owner, way, identityRemark(pod, mesh));
+}
+
+/** How pods come into the mesh. */
+interface Enrolment {
+  readonly ambient: boolean;
+  readonly namespaceLabel: readonly [key: string, value: string];
+  readonly podLabel: readonly [key: string, value: string];
+}
+
+const AMBIENT: Enrolment = {
+  ambient: true,
+  namespaceLabel: ['istio.io/dataplane-mode', 'ambient'],
+  podLabel: ['istio.io/dataplane-mode', 'ambient'],
+};
+const INJECTION: Enrolment = {
+  ambient: false,
+  namespaceLabel: ['istio-injection', 'enabled'],
+  podLabel: ['sidecar.istio.io/inject', 'true'],
+};
+
+/** True for a caller that is a pod in the mesh, as its labels, annotations and containers show. */
+export function isEnrolled(finding: Finding, mesh: MeshView): boolean {
+  const [pod = null] = sourcePods(finding, mesh);
+  return pod?.dataplane === 'ambient' || pod?.dataplane === 'sidecar';
+}
+
+/** True for a caller that labels cannot bring into the mesh: no pod, one in its node's network, or a part of the cluster. */
+export function isOutside(finding: Finding, mesh: MeshView): boolean {
+  const [pod = null] = sourcePods(finding, mesh);
+  const namespace = pod?.namespace ?? finding.source.namespace;
+  const isSystem = namespace === mesh.rootNamespace || SYSTEM.includes(namespace ?? '');
+  return !isNamespace(namespace) || isSystem || pod?.hostNetwork === true;
+}
+
+/** Where no proxy is named: as the destination takes part, and ambient if that is not known either. */
+function wantsAmbient(finding: Finding, mesh: MeshView): boolean {
+  if (finding.enforcedBy === 'ztunnel' || finding.enforcedBy === 'waypoint') return true;
+  if (finding.enforcedBy !== null) return false;
+  const { address } = finding.destination;
+  return address === null || mesh.podByIp(address)?.dataplane !== 'sidecar';
+}
+
+function identityRemark(pod: Pod | null, mesh: MeshView): string {
+  return pod === null ? '' : ` Its identity will be ${mesh.trustDomain}/ns/${pod.namespace}/sa/${pod.serviceAccount}.`;
+}
+
+/** The workload that makes a pod. */
+interface Owner {
+  readonly kind: string;
+  readonly name: string;
+}
+
+/** Workloads whose template can be changed, so that new pods have other labels. */
+const PATCHABLE_KINDS = ['Deployment', 'StatefulSet', 'DaemonSet'];
+
+/** Known by its manifest, else told by the form of the pod's name; null: neither. */
+function ownerOf({ name, namespace }: Pod, mesh: MeshView): Owner | null {
+  const owner = workloadOf(name);
+  const known = PATCHABLE_KINDS.find((kind) => mesh.object({ kind, namespace, name: owner }) !== null);
+  if (known !== undefined) return { kind: known, name: owner };
+  const ending = owner === name ? '' : name.slice(owner.length);
+  if (/^-\d+$/.test(ending)) return { kind: 'StatefulSet', name: owner };
+  return /^-[^-]+-[^-]+$/.test(ending) ? { kind: 'Deployment', name: owner } : null;
+}
+
+function enrolWorkload(namespace: string, { kind, name }: Owner, way: Enrolment, later: string): Draft {
+  const [key, value] = way.podLabel;
+  const place = `kubectl -n ${shellWord(namespace)}`;
+  const workload = `${kind.toLowerCase()} ${shellWord(name)}`;
+  const patch = (label: string | null): string =>
+    `${place} patch ${workload} --type=merge -p ${shellWord(
+      JSON.stringify({ spec: { template: { metadata: { labels: { [key]: label } } } } }),
+    )}`;
+  return step(
+    'enrol',
+    `Bring the caller ${namespace}/${name} into the mesh, so that it has an identity, by the label ${key}=${value} in its pod template; or all of its namespace: ${labelNamespace(namespace, way)}.${later}`,
+    {
+      risk: `The pods of ${namespace}/${name} are made anew. ${risksOf(namespace, way)}`,
+      confirm: [
+        `${place} get ${workload} -o yaml`,
+        `kubectl get namespace ${shellWord(namespace)} --show-labels`,
+        `${place} get networkpolicies`,
+      ],
+      apply: [patch(value)],
+      verify: [verifyCommand(namespace, way)],
+      rollback: [patch(null)],
+    },
+  );
+}
+
+function enrolNamespace(namespace: string, workload: string | null, way: Enrolment, later: string): Draft {
+  const word = shellWord(namespace);
+  const [key] = way.namespaceLabel;
+  const [podKey, podValue] = way.podLabel;
+  const patch = JSON.stringify({ spec: { template: { metadata: { labels: { [podKey]: podValue } } } } });
+  return step(
+    'enrol',
+    `Bring the caller's namespace ${namespace} into the mesh, so that it has an identity; or its workload alone, by the label ${podKey}=${podValue} in the pod template: kubectl -n ${word} patch WORKLOAD_KIND ${wordOr(workload, 'WORKLOAD')} --type=merge -p ${shellWord(patch)}.${later}`,
+    {
+      risk: `${way.ambient ? `All pods of ${namespace} are captured` : `All pods of ${namespace} get a sidecar when they are restarted`}. ${risksOf(namespace, way)}`,
+      confirm: [`kubectl get namespace ${word} --show-labels`, `kubectl -n ${word} get networkpolicies`],
+      apply: [
+        labelNamespace(namespace, way),
+        ...(way.ambient ? [] : [`kubectl -n ${word} rollout restart deployment`]),
+      ],
+      verify: [verifyCommand(namespace, way)],
+      rollback: [`kubectl label namespace ${word} ${key}-`],
+    },
+  );
+}
+
+function labelNamespace(namespace: string, { namespaceLabel: [key, value] }: Enrolment): string {
+  return `kubectl label namespace ${shellWord(namespace)} ${key}=${value}`;
+}
+
+function risksOf(namespace: string, { ambient }: Enrolment): string {
+  const network = `NetworkPolicies must let TCP 15008 in and out, and policies that refuse plain text apply in ${namespace} too. `;
+  return `${ambient ? network : ''}If the call is still refused then, its identity has to be admitted.`;
+}
+
+function verifyCommand(namespace: string, { ambient }: Enrolment): string {
+  const word = shellWord(namespace);
+  return ambient ? `istioctl ztunnel-config workloads --workload-namespace ${word}` : `kubectl -n ${word} get pods`;
+}
+
+function enrolledAlready(pod: Pod): Draft {
+  const { namespace, name, dataplane } = pod;
+  const place = `kubectl -n ${shellWord(namespace)}`;
+  return step(
+    'investigate',
+    `The caller ${namespace}/${name} is in the mesh, yet no identity was seen: find out why it came in plain text (a DestinationRule, an address that is no Service), or what stands between.`,
+    {
+      confirm: [
+        `${place} get pod ${shellWord(name)} -o yaml`,
+        dataplane === 'ambient'
+          ? `istioctl ztunnel-config workloads --workload-namespace ${shellWord(namespace)}`
+          : 'kubectl get destinationrules --all-namespaces -o yaml',
+      ],
+    },
+  );
+}
+
+/** Its namespace is in the mesh, but the pod is not: it opts out, or it was made before its namespace was labelled. */
+function leftOut({ namespace, name }: Pod, { namespaceLabel: [label] }: Enrolment): Draft {
+  const pod = `${shellWord(namespace)} get pod ${shellWord(name)}`;
+  return step(
+    'enrol',
+    `Namespace ${namespace} is in the mesh, but the caller ${name} is not: take out the label or annotation by which its workload opts out, or restart it.`,
+    {
+      confirm: [`kubectl -n ${pod} -o yaml`, `kubectl get namespace ${shellWord(namespace)} -L ${label}`],
+      verify: [`kubectl -n ${pod} -o yaml`],
+    },
+  );
+}
+
+/** Without pods it is not known whether the caller is one; with them, it is none that could be enrolled. */
+function unenrollable(finding: Finding, mesh: MeshView): Draft {
+  const [address] = ownAddresses(finding);
+  const [label, value] = (wantsAmbient(finding, mesh) ? AMBIENT : INJECTION).namespaceLabel;
+  const what =
+    mesh.pods.length === 0
+      ? `If it is a pod, bring it into the mesh (label ${label}=${value} on its namespace, or its pod template), so that it has an identity; give the pods with --mesh to see which it is.`
+      : 'It is no pod that labels would bring into the mesh.';
+  return step(
+    'investigate',
+    `Find out who ${callerName(finding)} is: it came in plain text, so it has no identity that a policy could name. ${forwardedRemark(finding)}${what}`,
+    {
+      confirm: [
+        ...(address === undefined
+          ? ['kubectl get pods --all-namespaces -o wide']
+          : [`kubectl get pods,nodes --all-namespaces -o wide | grep -F -- ${shellWord(address)}`]),
+      ],
+    },
+  );
+}
