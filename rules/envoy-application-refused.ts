@@ -1,6 +1,8 @@
+import { PLAINTEXT_TO_TLS } from '../src/causes/envoy-answer.ts';
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { calledName, isInbound, requestName } from '../src/causes/envoy-record.ts';
-import type { Rule } from '../src/model/finding.ts';
+import type { Match, Rule } from '../src/model/finding.ts';
+import type { LogRecord } from '../src/model/record.ts';
 import { applicationLogs, proxyLogs } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
@@ -30,6 +32,7 @@ export const rule: Rule = {
   match({ record }) {
     const failure = envoyFailure(record);
     if (failure?.kind !== 'application-refused') return null;
+    if (failure.text === PLAINTEXT_TO_TLS) return plaintextToTls(record);
     const own = isInbound(record) === true;
     const isGrpc = record.kind === 'request' && (record.status ?? 0) < 400;
     const unsized = !own && record.kind === 'request' && record.bytesSent === null;
@@ -57,3 +60,17 @@ export const rule: Rule = {
     ];
   },
 };
+
+function plaintextToTls(record: LogRecord): Match {
+  return {
+    certainty: 'possible',
+    level: 'note',
+    category: 'upstream',
+    cause: `${calledName(record)} answered ${requestName(record)} with 400 and 48 bytes, as long as the answer of a server that wants TLS and was spoken to in plaintext.`,
+    intended: 'unknown',
+    unchecked: [
+      'Whether that port speaks TLS: if it does, the name of the Service port must begin with https, or a DestinationRule must set tls mode SIMPLE.',
+    ],
+    subject: [PLAINTEXT_TO_TLS],
+  };
+}

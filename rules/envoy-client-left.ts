@@ -1,8 +1,9 @@
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { calledName, envoyFacts, parseClusterName } from '../src/causes/envoy-record.ts';
-import type { Match, Rule } from '../src/model/finding.ts';
+import type { DestinationEnd, Match, Rule } from '../src/model/finding.ts';
+import type { Draft } from '../src/model/remedy.ts';
 import type { Flow } from '../src/model/traffic.ts';
-import { listEndpoints } from '../src/remedy/commands/proxy.ts';
+import { applicationLogs, listEndpoints } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
 
@@ -28,15 +29,18 @@ export const rule: Rule = {
     const failure = envoyFailure(flow.record);
     if (failure?.kind !== 'client-left') return null;
     return (
-      waitedForConnection(flow) ?? {
+      waitedForConnection(flow) ??
+      waitedForAnswer(flow) ?? {
         certainty: failure.certainty,
         cause: `${sourceName(flow.record)} closed the connection or reset the stream before the answer of ${calledName(flow.record)} was complete.`,
         intended: 'likely',
+        anyCaller: true,
       }
     );
   },
-  propose({ category, destination }) {
-    if (category !== 'network') return [];
+  propose({ category, level, destination }) {
+    if (level === 'note') return [];
+    if (category !== 'network') return [findSlowness(destination)];
     return [
       step(
         'investigate',
@@ -55,6 +59,16 @@ export const rule: Rule = {
 
 /** Shorter waits are within what opening a connection may take, in ms. */
 const LONG_WAIT_MS = 500;
+/** An answer may take as long as this, in ms, without anything being wrong. */
+const SILENCE_MS = 200;
+
+function findSlowness(destination: DestinationEnd): Draft {
+  return step(
+    'investigate',
+    'Find out what the application waits for, and compare how long it takes with the timeout of the caller.',
+    { confirm: [applicationLogs(destination)] },
+  );
+}
 
 /** The upstream host is only known once there is a connection to it: a caller that waited in vain met an unreachable host. */
 function waitedForConnection({ record, maxDurationMs }: Flow): Match | null {
@@ -68,5 +82,23 @@ function waitedForConnection({ record, maxDurationMs }: Flow): Match | null {
     certainty: 'possible',
     cause: `The proxy had no connection to ${calledName(record)} after ${maxDurationMs} ms, when the caller gave up.`,
     intended: 'no',
+  };
+}
+
+/** From so many times on it is no accident that callers give up. */
+const MANY = 5;
+
+/** There was a connection, and nothing came back through it: the application hung or is slow. */
+function waitedForAnswer({ record, count, maxDurationMs }: Flow): Match | null {
+  if (record.kind !== 'request' || record.status !== 0 || record.envoy.upstreamHost === null) return null;
+  const waitedMs = maxDurationMs ?? 0;
+  if (record.envoy.upstreamServiceMs !== null || (record.bytesSent ?? 0) > 0 || waitedMs < SILENCE_MS) return null;
+  return {
+    level: count >= MANY ? 'warning' : 'note',
+    certainty: 'likely',
+    cause: `${sourceName(record)} gave up after ${waitedMs} ms without an answer of the application: ${calledName(record)} had the request and sent nothing back.`,
+    intended: 'no',
+    subject: ['no answer'],
+    anyCaller: true,
   };
 }

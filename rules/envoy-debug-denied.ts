@@ -2,7 +2,7 @@ import { parseRbacVerdict } from '../src/causes/rbac-verdict.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { showPolicy, step } from '../src/remedy/edits/index.ts';
 
-/** The verdict of an enforcing RBAC filter in the debug log. */
+/** The verdict of an enforcing RBAC filter in the debug log. Where the access line is there too, that one has the finding. */
 export const rule: Rule = {
   meta: {
     id: 'envoy-debug-denied',

@@ -1,10 +1,14 @@
+import { arrivedTls, type DestinationTls, tlsName } from '../src/causes/destination-tls.ts';
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { envoyFacts } from '../src/causes/envoy-record.ts';
 import type { Category, Certainty, Finding, Rule } from '../src/model/finding.ts';
-import type { MeshView, Pod } from '../src/model/mesh.ts';
+import type { MeshView, ObjectRef, Pod } from '../src/model/mesh.ts';
 import type { LogRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
+import { decideObserved } from '../src/policy/envoy/observed.ts';
 import { wordOr } from '../src/remedy/commands/kubectl.ts';
+import { refOf } from '../src/remedy/edits/change.ts';
+import { changeDestinationTls } from '../src/remedy/edits/destination-rule.ts';
 import { exemptPort, step } from '../src/remedy/edits/index.ts';
 import { parseHostPort } from '../src/text/address.ts';
 import { sourceName } from '../src/text/ends.ts';
@@ -45,10 +49,12 @@ export const rule: Rule = {
     const place = placeOf(flow.record, mesh);
     const sni = envoyFacts(flow.record)?.serverName ?? null;
     const { category, certainty, cause } = judge(flow.record, place, sni);
+    const setting = category === 'mutual-tls' ? settingOf(flow.record, mesh) : null;
     return {
       certainty,
       category,
-      cause,
+      cause: setting === null ? cause : `${cause} ${tlsName(setting)} makes the sidecar of the caller do so.`,
+      policies: category === 'mutual-tls' ? policiesOf(flow.record, setting, mesh) : [],
       enforcedBy: place ?? (category === 'mutual-tls' ? 'sidecar' : null),
       intended: 'unknown',
       unchecked:
@@ -57,14 +63,21 @@ export const rule: Rule = {
               'Whether this listener belongs to a sidecar or a gateway: the line does not say. Give the pods with --mesh.',
             ]
           : [],
-      subject: sni === null ? [] : [sni],
+      // Clients of a gateway may ask for any name: the fault is the listener's.
+      subject: sni === null || category === 'routing' ? [category] : [sni],
+      anyCaller: category === 'routing',
     };
   },
   propose(finding, mesh) {
     if (finding.category === 'routing') return [repairListener(finding)];
     const [flow] = finding.flows;
+    const setting = flow === undefined ? null : settingOf(flow.record, mesh);
+    // What arrived is all that the line shows, so replaying it cannot prove a change at the caller: steps, not a change.
+    if (setting !== null) return [{ ...changeDestinationTls(setting, true), changes: [] }];
     const isPlaintext = flow !== undefined && envoyFacts(flow.record)?.serverName === null;
-    return [enrolCaller(finding), ...(isPlaintext ? exemptPort(finding, mesh) : [])];
+    const enrol = flow !== undefined && hasSidecar(callerPod(flow.record, mesh)) ? [] : [enrolCaller(finding)];
+    const exempt = isPlaintext ? exemptPort(finding, mesh) : [];
+    return enrol.length + exempt.length > 0 ? [...enrol, ...exempt] : [repairCaller(finding)];
   },
 };
 
@@ -150,6 +163,35 @@ function placeOf(record: LogRecord, mesh: MeshView): Place {
   return isPrivateAddress(local) && caller !== null && !isPrivateAddress(caller) ? 'gateway' : null;
 }
 
+/** What makes a caller that has a sidecar speak otherwise than with mutual TLS; null: nothing that is known. */
+function settingOf(record: LogRecord, mesh: MeshView): DestinationTls | null {
+  const local = parseHostPort(envoyFacts(record)?.downstreamLocal ?? null);
+  const pod = local === null ? null : mesh.podByIp(local.host);
+  const caller = callerPod(record, mesh);
+  if (pod === null || local?.port === undefined || local.port === null || !hasSidecar(caller)) return null;
+  const setting = arrivedTls(pod, local.port, caller?.namespace ?? null, mesh);
+  if (setting === null || setting.mode === 'ISTIO_MUTUAL') return null;
+  const isPlaintext = envoyFacts(record)?.serverName === null;
+  // TLS without SNI is rare, but a rule with SIMPLE sends none unless it is told one.
+  return isPlaintext || setting.mode !== 'DISABLE' ? setting : null;
+}
+
+/** The policies that have a say: what made the caller speak so, and what the workload wants. */
+function policiesOf(record: LogRecord, setting: DestinationTls | null, mesh: MeshView): readonly ObjectRef[] {
+  const decision = record.kind === 'diagnostic' ? null : decideObserved(record, mesh);
+  const wanting = decision?.stage === 'listener' ? decision.determining : [];
+  return [...(setting === null ? [] : [refOf(setting.rule)]), ...wanting];
+}
+
+function callerPod(record: LogRecord, mesh: MeshView): Pod | null {
+  if (record.kind === 'diagnostic' || record.source.address === null || record.source.port === 0) return null;
+  return mesh.podByIp(record.source.address);
+}
+
+function hasSidecar(pod: Pod | null): boolean {
+  return pod?.dataplane === 'sidecar' || pod?.labels['security.istio.io/tlsMode'] === 'istio';
+}
+
 /** Labels of gateway pods, classic and of the Gateway API (istio manifests/charts/gateways, gateway-api controller). */
 function isGateway({ labels }: Pod): boolean {
   return 'gateway.networking.k8s.io/gateway-name' in labels || /gateway$/.test(labels['istio'] ?? '');
@@ -170,6 +212,19 @@ function enrolCaller(finding: Finding): Draft {
       ],
       apply: [`kubectl label namespace ${namespace} istio-injection=enabled`],
       rollback: [`kubectl label namespace ${namespace} istio-injection-`],
+    },
+  );
+}
+
+function repairCaller(finding: Finding): Draft {
+  return step(
+    'investigate',
+    'Find out why the sidecar of the caller passed TLS of the application on: a ServiceEntry or a Service port that is declared otherwise, or a call by address.',
+    {
+      confirm: [
+        `istioctl proxy-config listener ${wordOr(finding.source.workload, 'POD')}.${wordOr(finding.source.namespace, 'NAMESPACE')}`,
+        'kubectl get destinationrules -A -o yaml',
+      ],
     },
   );
 }

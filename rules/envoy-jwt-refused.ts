@@ -1,11 +1,13 @@
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
-import { enforcerOf, requestName } from '../src/causes/envoy-record.ts';
+import { enforcerOf, requestName, unknownGateway } from '../src/causes/envoy-record.ts';
 import { type JwtReason, jwtReason } from '../src/causes/jwt-refusal.ts';
 import type { Finding, Rule } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { Draft } from '../src/model/remedy.ts';
-import { inRoot, wordOr } from '../src/remedy/commands/kubectl.ts';
-import { step } from '../src/remedy/edits/index.ts';
+import { observedProxy, requestAuthenticationsAt } from '../src/policy/envoy/observed.ts';
+import { enforcerNamespace } from '../src/remedy/commands/enforcer.ts';
+import { inRoot } from '../src/remedy/commands/kubectl.ts';
+import { showPolicy, step } from '../src/remedy/edits/index.ts';
 
 /** RequestAuthentication refused the token, with the reason in the details. */
 export const rule: Rule = {
@@ -36,22 +38,26 @@ export const rule: Rule = {
     ],
   },
   on: ['envoy/request'],
-  match(flow) {
-    const failure = envoyFailure(flow.record);
-    if (failure?.kind !== 'jwt-refused') return null;
+  match({ record }, mesh) {
+    const failure = envoyFailure(record);
+    if (failure?.kind !== 'jwt-refused' || record.kind === 'diagnostic') return null;
+    const policies = requestAuthenticationsAt(record, mesh);
     const reason = failure.text === '' ? null : jwtReason(failure.text);
     const why =
       reason === null ? 'this proxy answered 401 itself, as it does for a token that does not verify' : CAUSES[reason];
     const said = failure.text === '' ? '' : ` (${failure.text})`;
     return {
       certainty: failure.certainty,
-      cause: `${requestName(flow.record)} was refused: ${why}${said}.`,
-      enforcedBy: enforcerOf(flow.record),
+      cause: `${requestName(record)} was refused: ${why}${said}.`,
+      enforcedBy: observedProxy(record, mesh)?.type ?? enforcerOf(record),
+      policies,
       intended: reason === 'expired' || reason === 'malformed' ? 'likely' : 'unknown',
-      unchecked:
-        failure.certainty === 'certain'
+      unchecked: [
+        ...(failure.certainty === 'certain'
           ? []
-          : ['The reason: this log format has no %RESPONSE_CODE_DETAILS%. Add it to meshConfig.accessLogFormat.'],
+          : ['The reason: this log format has no %RESPONSE_CODE_DETAILS%. Add it to meshConfig.accessLogFormat.']),
+        ...unknownGateway(record, mesh),
+      ],
       subject: [failure.text],
     };
   },
@@ -92,17 +98,22 @@ const REPAIRS: Readonly<Record<JwtReason, string>> = {
 };
 
 function repairToken(finding: Finding, mesh: MeshView, reason: JwtReason | null): Draft {
-  const namespace = wordOr(finding.destination.namespace, 'NAMESPACE');
   const aboutKeys = reason === 'signature' || reason === 'key' || reason === 'fetch';
   return step(
     reason === 'issuer' || reason === 'audience' ? 'configuration' : 'investigate',
     reason === null ? 'Find the reason: the body of the answer says it.' : REPAIRS[reason],
     {
       confirm: [
-        `kubectl -n ${namespace} get requestauthentications -o yaml`,
-        'kubectl get requestauthentications -A',
+        ...(finding.policies.length > 0 ? finding.policies.map(showPolicy) : listPolicies(finding)),
         ...(aboutKeys ? [inRoot(mesh, 'logs deploy/istiod | grep -i jwks')] : []),
       ],
     },
   );
+}
+
+function listPolicies(finding: Finding): readonly string[] {
+  return [
+    `kubectl -n ${enforcerNamespace(finding)} get requestauthentications -o yaml`,
+    'kubectl get requestauthentications -A',
+  ];
 }

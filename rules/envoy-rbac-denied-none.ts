@@ -1,11 +1,21 @@
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
-import { cameInPlaintext, enforcerOf, requestName, unseenIdentity } from '../src/causes/envoy-record.ts';
-import type { Finding, Rule } from '../src/model/finding.ts';
+import {
+  cameInPlaintext,
+  enforcerOf,
+  requestName,
+  unknownGateway,
+  unseenIdentity,
+} from '../src/causes/envoy-record.ts';
+import type { Finding, NearMiss, Rule } from '../src/model/finding.ts';
+import type { MeshView } from '../src/model/mesh.ts';
 import type { LogRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
-import { wordOr } from '../src/remedy/commands/kubectl.ts';
-import { allowCaller, step } from '../src/remedy/edits/index.ts';
+import { actionOf, decideObserved, type EnvoyRecord, observedProxy } from '../src/policy/envoy/observed.ts';
+import type { EnvoyDecision } from '../src/policy/envoy/verdict.ts';
+import { enforcerNamespace, enforcerPod } from '../src/remedy/commands/enforcer.ts';
+import { allowCaller, showPolicy, step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
+import { listOf, valueAt } from '../src/text/untyped.ts';
 
 /** ALLOW policies apply to the workload and no rule of any of them matched the request. */
 export const rule: Rule = {
@@ -36,23 +46,29 @@ export const rule: Rule = {
     ],
   },
   on: ['envoy/request', 'envoy/connection'],
-  match(flow, mesh) {
-    if (envoyFailure(flow.record)?.kind !== 'rbac-none') return null;
-    const plaintext = cameInPlaintext(flow.record);
-    const policies = mesh.known
-      ? []
-      : ['Which ALLOW policies apply: Envoy does not name them. Give the policies of the mesh with --mesh.'];
+  match({ record }, mesh) {
+    if (envoyFailure(record)?.kind !== 'rbac-none' || record.kind === 'diagnostic') return null;
+    const plaintext = cameInPlaintext(record);
+    const decision = decideObserved(record, mesh);
+    const isMiss = decision !== null && decision.outcome !== 'allow';
+    const policies = isMiss ? decision.determining.filter((ref) => actionOf(ref, mesh) === 'ALLOW') : [];
+    const nearMiss = isMiss ? decision.nearMiss.filter(({ policy }) => actionOf(policy, mesh) === 'ALLOW') : [];
     return {
       certainty: 'certain',
-      cause: causeOf(flow.record, plaintext),
-      enforcedBy: enforcerOf(flow.record),
+      cause: `${causeOf(record, plaintext)}${tokenRemark(nearMiss, mesh)}`,
+      enforcedBy: observedProxy(record, mesh)?.type ?? enforcerOf(record),
+      policies,
+      nearMiss,
       intended: 'unknown',
-      unchecked: [...(plaintext ? [] : unseenIdentity(flow.record)), ...policies],
+      unchecked: [
+        ...(plaintext ? [] : unseenIdentity(record)),
+        ...unknownGateway(record, mesh),
+        ...uncheckedPolicies(record, decision, policies.length, mesh),
+      ],
     };
   },
   propose(finding, mesh) {
-    const [flow] = finding.flows;
-    if (flow !== undefined && cameInPlaintext(flow.record)) return [enrolCaller(finding), findPolicies(finding)];
+    if (wantsToken(finding.nearMiss, mesh)) return [sendToken(finding), findPolicies(finding)];
     return [...allowCaller(finding, mesh), findPolicies(finding)];
   },
 };
@@ -64,28 +80,66 @@ function causeOf(record: LogRecord, plaintext: boolean): string {
     : what;
 }
 
-function enrolCaller(finding: Finding): Draft {
-  const namespace = wordOr(finding.source.namespace, 'SOURCE_NAMESPACE');
-  return step('enrol', 'Give the caller a sidecar, so that it has an identity; then admit that identity.', {
-    risk: 'Pods of the namespace get a sidecar when they are restarted.',
-    confirm: [
-      `kubectl get namespace ${namespace} --show-labels`,
-      `kubectl -n ${namespace} get pods -o jsonpath='{range .items[*]}{.metadata.name}{" "}{.spec.containers[*].name}{"\\n"}{end}'`,
-    ],
-    apply: [`kubectl label namespace ${namespace} istio-injection=enabled`],
-    verify: [`kubectl -n ${namespace} get pods`],
-    rollback: [`kubectl label namespace ${namespace} istio-injection-`],
-  });
+/** True where all that the closest rules missed is a token. */
+function wantsToken(nearMiss: readonly NearMiss[], mesh: MeshView): boolean {
+  return nearMiss.length > 0 && nearMiss.every((miss) => isAboutToken(miss, mesh));
+}
+
+/** `requestPrincipals`, or a condition on a claim. */
+function isAboutToken({ policy, rule: index, field }: NearMiss, mesh: MeshView): boolean {
+  if (/\.(?:notR|r)equestPrincipals$/.test(field)) return true;
+  const condition = /^when\[(\d+)\]/.exec(field)?.[1];
+  if (condition === undefined) return false;
+  const written = listOf(valueAt(mesh.object(policy)?.raw, 'spec', 'rules'))[index];
+  const key = valueAt(listOf(valueAt(written, 'when'))[Number(condition)], 'key');
+  return typeof key === 'string' && key.startsWith('request.auth.');
+}
+
+function tokenRemark(nearMiss: readonly NearMiss[], mesh: MeshView): string {
+  if (!wantsToken(nearMiss, mesh)) return '';
+  const names = [...new Set(nearMiss.map(({ policy }) => `${policy.namespace}/${policy.name}`))].join(', ');
+  const wanted = [...new Set(nearMiss.map((miss) => miss.wanted))].join('; ');
+  return ` ${names} requires a valid token (${wanted}), and the request brought none that fits.`;
+}
+
+/** What the mesh that was given leaves open about the policies. */
+function uncheckedPolicies(
+  record: EnvoyRecord,
+  decision: EnvoyDecision | null,
+  found: number,
+  mesh: MeshView,
+): readonly string[] {
+  if (!mesh.known)
+    return ['Which ALLOW policies apply: Envoy does not name them. Give the policies of the mesh with --mesh.'];
+  if (decision === null) return ['Which ALLOW policies apply: the pod of this proxy is not among the objects given.'];
+  if (observedProxy(record, mesh) === null)
+    return ['Whether policies with a selector apply as well: the pod of this proxy is not among the objects given.'];
+  return decision.outcome === 'allow' || found === 0
+    ? [
+        'Which ALLOW policies applied: by the objects given this proxy would decide otherwise, so they are newer or older than the log.',
+      ]
+    : [];
+}
+
+function sendToken(finding: Finding): Draft {
+  return step(
+    'investigate',
+    'Let the caller send a valid token: an ALLOW policy would admit it with one, and refuses it without.',
+    {
+      risk: 'A rule that admits the caller by its identity alone excuses it from the token.',
+      confirm: finding.policies.map(showPolicy),
+    },
+  );
 }
 
 function findPolicies(finding: Finding): Draft {
-  const namespace = wordOr(finding.destination.namespace, 'DESTINATION_NAMESPACE');
+  const namespace = enforcerNamespace(finding);
   return step(
     'investigate',
     'List the ALLOW policies that apply to the destination, compare them with the request, and decide which should name the caller.',
     {
       confirm: [
-        `istioctl x authz check ${wordOr(finding.destination.workload, 'POD')}.${namespace}`,
+        `istioctl x authz check ${enforcerPod(finding)}`,
         `kubectl -n ${namespace} get authorizationpolicies -o yaml`,
         'kubectl get authorizationpolicies -A',
       ],

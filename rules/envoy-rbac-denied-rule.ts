@@ -2,6 +2,7 @@ import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { enforcerOf, requestName, unseenIdentity } from '../src/causes/envoy-record.ts';
 import { parseRbacId } from '../src/causes/rbac-id.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { observedProxy } from '../src/policy/envoy/observed.ts';
 import { exceptCaller, showPolicy, step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
 
@@ -29,19 +30,19 @@ export const rule: Rule = {
     ],
   },
   on: ['envoy/request', 'envoy/connection'],
-  match(flow) {
-    const failure = envoyFailure(flow.record);
-    if (failure?.kind !== 'rbac-rule') return null;
+  match({ record }, mesh) {
+    const failure = envoyFailure(record);
+    if (failure?.kind !== 'rbac-rule' || record.kind === 'diagnostic') return null;
     const { policy, rule: index, id } = parseRbacId(failure.text);
     const name = policy === null ? id : `${policy.namespace}/${policy.name}`;
     const which = index === null ? '' : `rule ${index} of `;
     return {
       certainty: 'certain',
-      cause: `${requestName(flow.record)} from ${sourceName(flow.record)} was denied by ${which}the DENY policy ${name}.`,
-      enforcedBy: enforcerOf(flow.record),
+      cause: `${requestName(record)} from ${sourceName(record)} was denied by ${which}the DENY policy ${name}.`,
+      enforcedBy: observedProxy(record, mesh)?.type ?? enforcerOf(record),
       policies: policy === null ? [] : [policy],
       intended: 'likely',
-      unchecked: unseenIdentity(flow.record),
+      unchecked: unseenIdentity(record),
       subject: [id],
     };
   },

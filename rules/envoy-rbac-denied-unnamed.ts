@@ -1,7 +1,8 @@
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
-import { enforcerOf, requestName, unseenIdentity } from '../src/causes/envoy-record.ts';
+import { enforcerOf, requestName, unknownGateway, unseenIdentity } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
-import { wordOr } from '../src/remedy/commands/kubectl.ts';
+import { decideObserved, observedProxy } from '../src/policy/envoy/observed.ts';
+import { enforcerPod } from '../src/remedy/commands/enforcer.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
 
@@ -32,16 +33,22 @@ export const rule: Rule = {
     ],
   },
   on: ['envoy/request', 'envoy/connection'],
-  match(flow) {
+  match(flow, mesh) {
     const failure = envoyFailure(flow.record);
-    if (failure?.kind !== 'rbac-unnamed') return null;
+    if (failure?.kind !== 'rbac-unnamed' || flow.record.kind === 'diagnostic') return null;
+    const decision = decideObserved(flow.record, mesh);
+    const isDenial = decision?.outcome === 'deny' && decision.stage === 'authorization';
+    const by = isDenial ? ` By the policies given it would be denied: ${decision.because}.` : '';
     const id = failure.text === '' ? '' : ` It printed the id ${failure.text}, which names no AuthorizationPolicy.`;
     return {
       certainty: failure.certainty,
-      cause: `${requestName(flow.record)} from ${sourceName(flow.record)} was denied by this proxy as an AuthorizationPolicy does it.${id}`,
-      enforcedBy: enforcerOf(flow.record),
+      cause: `${requestName(flow.record)} from ${sourceName(flow.record)} was denied by this proxy as an AuthorizationPolicy does it.${id}${by}`,
+      enforcedBy: observedProxy(flow.record, mesh)?.type ?? enforcerOf(flow.record),
+      policies: isDenial ? decision.determining : [],
+      nearMiss: isDenial ? decision.nearMiss : [],
       intended: 'unknown',
       unchecked: [
+        ...unknownGateway(flow.record, mesh),
         'Which policy denied. Add %RESPONSE_CODE_DETAILS% and %CONNECTION_TERMINATION_DETAILS% to meshConfig.accessLogFormat to see it.',
         ...unseenIdentity(flow.record),
       ],
@@ -49,7 +56,7 @@ export const rule: Rule = {
     };
   },
   propose(finding) {
-    const pod = `${wordOr(finding.destination.workload, 'POD')}.${wordOr(finding.destination.namespace, 'NAMESPACE')}`;
+    const pod = enforcerPod(finding);
     return [
       step('investigate', 'Find the policy: list what applies to the destination, and let the log print the details.', {
         confirm: [`istioctl x authz check ${pod}`, 'kubectl get authorizationpolicies -A'],

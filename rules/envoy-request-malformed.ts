@@ -33,9 +33,10 @@ export const rule: Rule = {
     return {
       certainty: failure.certainty,
       level: level === 'note' && isFromCluster(record) ? 'warning' : level,
-      cause: `${sourceName(record)} sent ${what} to ${envoyFacts(record)?.downstreamLocal ?? 'this proxy'}.`,
+      cause: `${envoyFacts(record)?.downstreamLocal ?? 'This proxy'} got ${what}, for example from ${sourceName(record)}.`,
       intended: 'likely',
       subject: [failure.text],
+      anyCaller: true,
     };
   },
   propose({ destination }) {

@@ -36,9 +36,9 @@ export const rule: Rule = {
     return (
       asProxy(record) ?? {
         certainty: 'certain',
-        cause: `${requestName(record)} from ${sourceName(record)} fits no route: no virtual host has this Host, or no match of it this path, method and headers.`,
+        cause: `Requests such as ${requestName(record)} from ${sourceName(record)} fit no route: no virtual host has this Host, or no match of it this path, method and headers.`,
         intended: 'unknown',
-        subject: [record.authority ?? ''],
+        anyCaller: true,
       }
     );
   },
@@ -55,6 +55,7 @@ function asProxy(record: RequestRecord): Match | null {
     category: 'client',
     cause: `${sourceName(record)} sent CONNECT ${record.authority ?? ''} as if this proxy were a forward proxy. It is none.`,
     subject: ['CONNECT'],
+    anyCaller: true,
   };
 }
 

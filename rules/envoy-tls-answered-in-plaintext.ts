@@ -1,8 +1,12 @@
+import { dialledTls, tlsName } from '../src/causes/destination-tls.ts';
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { calledName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import type { Draft } from '../src/model/remedy.ts';
 import { listPods } from '../src/remedy/commands/kubectl.ts';
 import { listDestinationRules, serviceOf } from '../src/remedy/commands/proxy.ts';
+import { refOf } from '../src/remedy/edits/change.ts';
+import { changeDestinationTls } from '../src/remedy/edits/destination-rule.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
 /** The client side started TLS towards a server that speaks plaintext. */
@@ -30,31 +34,36 @@ export const rule: Rule = {
     cites: ['envoy 1.37 source/common/tls/ssl_socket.cc', 'istio 86c9f01f pilot/pkg/networking/core/cluster_tls.go'],
   },
   on: ['envoy/request', 'envoy/connection'],
-  match({ record }) {
+  match({ record }, mesh) {
     const failure = envoyFailure(record);
     if (failure?.kind !== 'tls-to-plaintext') return null;
+    const setting = dialledTls(record, mesh);
+    const told = setting === null ? '' : ` ${tlsName(setting)} told the proxy to speak TLS.`;
     return {
       certainty: failure.certainty,
-      cause: `The proxy started TLS towards ${calledName(record)}, and that answered in plaintext: it has no sidecar, or the port speaks no TLS.`,
+      cause: `The proxy started TLS towards ${calledName(record)}, and that answered in plaintext: it has no sidecar, or the port speaks no TLS.${told}`,
+      policies: setting === null ? [] : [refOf(setting.rule)],
       intended: 'no',
     };
   },
-  propose(finding) {
-    const { destination } = finding;
+  propose(finding, mesh) {
+    const { destination, flows } = finding;
+    const setting = flows[0] === undefined ? null : dialledTls(flows[0].record, mesh);
     const commands = [listDestinationRules(destination), listPods(serviceOf(destination).namespace)];
     return [
       step('enrol', 'Give the destination a sidecar, if it is meant to be in the mesh.', {
         risk: 'Its pods must be restarted.',
         confirm: commands,
       }),
-      step(
-        'configuration',
-        'Take the tls block out of the DestinationRule of this host, so that the mesh decides per endpoint whether to use mutual TLS.',
-        {
-          risk: 'Traffic to endpoints outside the mesh is then plaintext.',
-          confirm: commands,
-        },
-      ),
+      setting === null ? removeTlsBlock(commands) : changeDestinationTls(setting, false),
     ];
   },
 };
+
+function removeTlsBlock(commands: readonly string[]): Draft {
+  return step(
+    'configuration',
+    'Take the tls block out of the DestinationRule of this host, so that the mesh decides per endpoint whether to use mutual TLS.',
+    { risk: 'Traffic to endpoints outside the mesh is then plaintext.', confirm: commands },
+  );
+}

@@ -22,7 +22,7 @@ export const rule: Rule = {
         'kubectl -n NAMESPACE logs POD -c istio-proxy | grep connect_originate',
       ],
       change:
-        'Follow the line of the tunnel: 403 is a policy at the pod, 503 the application, refused or timed out the network.',
+        'Follow the line of the tunnel: 401 and 403 are a policy at the other end, 503 the application, refused or timed out the network.',
       never: 'Do not change policies on the strength of this line alone.',
     },
     cites: ['istio 86c9f01f pilot/pkg/networking/core/waypoint.go', 'envoy 1.37 source/common/router/router.cc'],

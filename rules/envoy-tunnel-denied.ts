@@ -4,7 +4,7 @@ import type { Rule } from '../src/model/finding.ts';
 import { wordOr, ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
-/** ztunnel at the destination answered the CONNECT of a waypoint or sidecar with 403 (401 in old releases). */
+/** The CONNECT of a waypoint or sidecar was refused by policy: a ztunnel answers 401, an Envoy in the path 403. */
 export const rule: Rule = {
   meta: {
     id: 'envoy-tunnel-denied',
@@ -15,7 +15,7 @@ export const rule: Rule = {
       meaning:
         'This proxy (mostly a waypoint) opened an HBONE tunnel to an ambient pod and the ztunnel there refused it: an AuthorizationPolicy that applies at the pod does not admit the identity of this proxy. Behind a waypoint the pod sees the waypoint as caller, not the client.',
       printedBy:
-        'The proxy that opens the tunnel, as a line with the cluster connect_originate and the reason tunnel_response:403 (Envoy 1.39.3 and later; older ones print no reason). The ztunnel on the node of the destination names the policy.',
+        'The proxy that opens the tunnel, as a line with the cluster connect_originate and the reason tunnel_response:401 (a ztunnel refused) or tunnel_response:403 (an Envoy did; Envoy 1.39.3 and later; older ones print no reason). The ztunnel on the node of the destination names the policy.',
       confirm: [
         'kubectl -n istio-system logs -l app=ztunnel --tail=-1 --prefix | grep POD_IP',
         'kubectl -n NAMESPACE get authorizationpolicies -o yaml',

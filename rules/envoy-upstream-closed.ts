@@ -1,11 +1,13 @@
-import { destinationTls } from '../src/causes/destination-tls.ts';
+import { dialledTls, tlsName } from '../src/causes/destination-tls.ts';
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
-import { calledName, dialledAddress, envoyFacts, isInbound, parseClusterName } from '../src/causes/envoy-record.ts';
+import { calledName, dialledAddress, envoyFacts, isInbound } from '../src/causes/envoy-record.ts';
 import type { Category, Certainty, Rule } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { LogRecord } from '../src/model/record.ts';
 import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { applicationLogs, listDestinationRules, proxyLogs } from '../src/remedy/commands/proxy.ts';
+import { refOf } from '../src/remedy/edits/change.ts';
+import { changeDestinationTls } from '../src/remedy/edits/destination-rule.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
 /** UC before a response. Who closed it, and why, follows from what is known about the destination. */
@@ -40,10 +42,13 @@ export const rule: Rule = {
   match({ record }, mesh) {
     if (envoyFailure(record)?.kind !== 'closed') return null;
     const { category, certainty, cause } = SITUATIONS[situationOf(record, mesh)];
+    const setting = category === 'mutual-tls' ? dialledTls(record, mesh) : null;
+    const named = setting === null ? '' : ` It is ${tlsName(setting)}.`;
     return {
       category,
       certainty,
-      cause: `${calledName(record)} closed the connection before it answered. ${cause}`,
+      cause: `${calledName(record)} closed the connection before it answered. ${cause}${named}`,
+      policies: setting === null ? [] : [refOf(setting.rule)],
       intended: 'no',
       unchecked:
         mesh.known || isInbound(record) === true
@@ -53,8 +58,10 @@ export const rule: Rule = {
             ],
     };
   },
-  propose({ category, source, destination }) {
+  propose({ category, source, destination, flows }, mesh) {
     if (category === 'mutual-tls') {
+      const setting = flows[0] === undefined ? null : dialledTls(flows[0].record, mesh);
+      if (setting !== null) return [changeDestinationTls(setting, true)];
       return [
         step(
           'configuration',
@@ -150,7 +157,7 @@ function situationOf(record: LogRecord, mesh: MeshView): keyof typeof SITUATIONS
   if (cluster === 'PassthroughCluster') {
     return sidecar === true || isServiceHost(record) ? 'unknown-service' : 'outside';
   }
-  const mode = destinationTls(parseClusterName(cluster), mesh);
+  const mode = dialledTls(record, mesh)?.mode ?? null;
   if (mode === 'DISABLE' && sidecar !== false) return 'plaintext';
   if (sidecar !== true) return 'unknown';
   return mode === 'SIMPLE' || mode === 'MUTUAL' ? 'foreign-tls' : 'sidecar';

@@ -18,7 +18,7 @@ export const rule: Rule = {
         'Both ends: the refusing one says UnknownIssuer or BadSignature, the refused one gets the alert UnknownCA or DecryptError.',
       confirm: [
         'istioctl ztunnel-config certificates -o json',
-        'kubectl -n istio-system get secret cacerts -o yaml',
+        'kubectl -n istio-system get configmap istio-ca-root-cert -o jsonpath={.data.root-cert\\.pem} | openssl x509 -noout -subject -dates',
         'kubectl get configmap istio-ca-root-cert -n NAMESPACE -o yaml',
       ],
       change:

@@ -17,7 +17,7 @@ export const rule: Rule = {
     title: 'The destination ztunnel denied the connection',
     page: {
       meaning:
-        'The ztunnel at the destination answered the tunnel request with 401. It does so when an AuthorizationPolicy rejects the caller, and for nothing else. It is not an HTTP 401 of the application and has nothing to do with tokens.',
+        'The ztunnel at the destination answered the tunnel request with 401. It does so when a policy rejects the caller (and, by a fault of its own, when it cannot keep track of the connection). It is not an HTTP 401 of the application and has nothing to do with tokens.',
       printedBy:
         'The ztunnel on the node of the caller (direction outbound). Which policy it was stands in the inbound line of the ztunnel on the node of the destination, at the same time.',
       confirm: [

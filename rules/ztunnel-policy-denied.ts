@@ -100,6 +100,6 @@ function hintOf(mesh: MeshView, policy: ObjectRef): string {
 function deniesEverything(mesh: MeshView, ref: ObjectRef): boolean {
   const object = mesh.object(ref);
   const policy = object === null ? null : decodeAuthorizationPolicy(object);
-  if (policy === null || !policy.ok) return false;
+  if (policy === null || !policy.ok || policy.value.action !== 'DENY') return false;
   return policy.value.rules.some(({ from, to, when }) => from.length + to.length + when.length === 0);
 }

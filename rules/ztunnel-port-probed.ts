@@ -28,6 +28,7 @@ export const rule: Rule = {
     return {
       certainty: 'likely',
       cause: `${sourceName(flow.record)} connected to the tunnel port of ${destinationName(flow.record)} without a TLS handshake as mesh clients make it. Scanners and TCP health checks look like this.`,
+      anyCaller: true,
     } satisfies Match;
   },
   propose(_finding, mesh) {

@@ -29,7 +29,7 @@ export const rule: Rule = {
     return {
       certainty: 'certain',
       cause: `${sourceName(flow.record)} sent a tunnel request to ${destinationName(flow.record)} that is not valid: ${error.text}.`,
-      subject: error.values,
+      anyCaller: true,
     } satisfies Match;
   },
   propose(finding, mesh) {

@@ -30,7 +30,8 @@ export const rule: Rule = {
     if (error === null) return null;
     const cause = causeOf(error, sourceName(flow.record), destinationName(flow.record));
     if (cause === null) return null;
-    return { certainty: 'likely', cause, subject: error.values } satisfies Match;
+    // A scanner asks for many names and addresses; what was asked for stands in the lines.
+    return { certainty: 'likely', cause, subject: [error.kind], anyCaller: true } satisfies Match;
   },
   propose(finding) {
     return [

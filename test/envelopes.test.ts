@@ -18,6 +18,7 @@ interface Sample {
   readonly time?: string;
   readonly origin?: Readonly<Record<string, string>>;
   readonly more?: boolean;
+  readonly stream?: 'stdout' | 'stderr';
   /** Inverse for any text; otherwise for lines of proxies only. */
   readonly any?: boolean;
 }
@@ -46,6 +47,7 @@ const SAMPLES: readonly Sample[] = [
       }),
     time,
     origin: { ...origin, node: 'worker-a' },
+    stream: 'stdout',
   },
   {
     id: 'collector-json',
@@ -57,6 +59,7 @@ const SAMPLES: readonly Sample[] = [
         kubernetes: { pod_name: origin.pod, namespace_name: origin.namespace, container_name: origin.container },
       }),
     origin,
+    stream: 'stdout',
   },
   {
     id: 'collector-json',
@@ -75,6 +78,7 @@ const SAMPLES: readonly Sample[] = [
         timestamp: STAMP,
       }),
     time,
+    stream: 'stderr',
     origin: { ...origin, node: 'worker-a' },
   },
   {
@@ -153,17 +157,36 @@ const SAMPLES: readonly Sample[] = [
     time,
     more: true,
   },
-  { id: 'cri', wrap: (line) => `${STAMP} stdout F ${line}`, time, any: true },
-  { id: 'cri', wrap: (line) => `${STAMP} stderr P ${line}`, time, any: true, more: true },
-  { id: 'cri', wrap: (line) => `2026-11-21T06:30:43.640123450-05:00 stderr F:tag ${line}`, time, any: true },
+  { id: 'cri', wrap: (line) => `${STAMP} stdout F ${line}`, time, any: true, stream: 'stdout' },
+  { id: 'cri', wrap: (line) => `${STAMP} stderr P ${line}`, time, any: true, more: true, stream: 'stderr' },
+  {
+    id: 'cri',
+    wrap: (line) => `2026-11-21T06:30:43.640123450-05:00 stderr F:tag ${line}`,
+    time,
+    any: true,
+    stream: 'stderr',
+  },
   { id: 'docker-compose', wrap: (line) => `ztunnel-1   | ${line}`, origin: { container: 'ztunnel-1' }, any: true },
   {
     id: 'docker-json',
     wrap: (line) => JSON.stringify({ log: `${line}\n`, stream: 'stdout', time: STAMP }),
     time,
+    stream: 'stdout',
     any: true,
   },
-  { id: 'docker-json', wrap: (line) => JSON.stringify({ log: line, stream: 'stdout', time: STAMP }), time, more: true },
+  {
+    id: 'docker-json',
+    wrap: (line) => JSON.stringify({ log: line, stream: 'stdout', time: STAMP }),
+    time,
+    more: true,
+    stream: 'stdout',
+  },
+  { id: 'grep', wrap: (line) => `412:${line}`, any: true },
+  { id: 'grep', wrap: (line) => `./logs/web-0.istio-proxy.log:412:${line}`, any: true },
+  { id: 'grep', wrap: (line) => `(standard input):${line}` },
+  { id: 'grep', wrap: (line) => `411-${line}` },
+  { id: 'grep', wrap: (line) => `web-7d9-2.log.gz-411-${line}` },
+  { id: 'grep', wrap: (line) => `ztunnel-4wq7x.log-${line}` },
   { id: 'html-entities', wrap: escapeHtml },
   {
     id: 'kubectl-prefix',
@@ -229,6 +252,7 @@ describe('wrappings', () => {
         time: told.time ?? null,
         origin: { ...UNKNOWN_ORIGIN, ...told.origin },
         more,
+        stream: told.stream ?? null,
       });
     }
   });

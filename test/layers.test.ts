@@ -12,7 +12,7 @@ const LAYERS: readonly {
   readonly packages: readonly string[];
 }[] = [
   { room: 'src/model', may: [], packages: [] },
-  { room: 'src/text', may: ['src/model'], packages: ['node:crypto', 'node:net'] },
+  { room: 'src/text', may: ['src/model'], packages: ['fastest-levenshtein', 'node:crypto', 'node:net'] },
   { room: 'src/causes', may: ['src/model', 'src/text'], packages: [] },
   { room: 'parsers', may: ['src/model', 'src/text'], packages: [] },
   { room: 'src/traffic', may: ['src/model', 'src/text', 'src/causes'], packages: [] },

@@ -1,10 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import type { AuthorizationPolicy, PeerAuthentication } from '../src/model/policy.ts';
 import { compileZtunnel, type ZtunnelPolicies } from '../src/policy/ambient/decide.ts';
-import { explainZtunnel } from '../src/policy/ambient/explain.ts';
 import type { AmbientSettings, Constraint, ZtunnelPolicy } from '../src/policy/ambient/form.ts';
 import { behaves } from '../src/policy/ambient/release.ts';
 import { decodeAuthorizationPolicy, decodePeerAuthentication } from '../src/policy/decode.ts';
@@ -54,67 +51,6 @@ describe.skipIf(!hasShared)(needsShared('the answers of the real istiod and ztun
     });
   }
 });
-
-interface PolicyCase {
-  readonly about: string;
-  readonly pods: Readonly<Record<string, { namespace: string; labels: Record<string, string>; ip: string }>>;
-  readonly objects: readonly unknown[];
-  readonly probes: readonly Probe[];
-}
-
-interface Probe {
-  readonly probe: string;
-  readonly istioVersion?: string;
-  readonly from: { readonly identity?: string; readonly ip: string };
-  readonly to: string;
-  readonly port: number;
-  readonly wanted: string;
-  /** Looked at only where given. */
-  readonly error?: string;
-  readonly because?: string;
-  readonly determining?: readonly string[];
-  readonly nearMiss?: readonly unknown[];
-}
-
-const folder = fileURLToPath(new URL('../fixtures/policy/', import.meta.url));
-
-for (const file of readdirSync(folder).filter((name) => /^ambient-.*\.yaml$/.test(name))) {
-  const policyCase: PolicyCase = parse(readFileSync(`${folder}${file}`, 'utf8'), { merge: true });
-  describe(`${file}: ${policyCase.about}`, () => {
-    for (const probe of policyCase.probes) {
-      it(probe.probe, () => {
-        expect(answer(policyCase, probe)).toMatchObject(wantedOf(probe));
-      });
-    }
-  });
-}
-
-function wantedOf({ wanted, error, because, determining, nearMiss }: Probe): Record<string, unknown> {
-  const given = Object.entries({ error, because, determining, nearMiss }).filter(([, value]) => value !== undefined);
-  return { outcome: wanted, ...Object.fromEntries(given) };
-}
-
-function answer({ pods, objects }: PolicyCase, { istioVersion, from, to, port }: Probe): unknown {
-  const pod = pods[to];
-  if (pod === undefined) throw new Error(`no pod ${to}`);
-  const settings: AmbientSettings = {
-    rootNamespace: 'istio-system',
-    revision: null,
-    istioVersion: istioVersion ?? null,
-  };
-  const workload = compileZtunnel(objects.map(decoded), settings).forWorkload(pod);
-  const { determining, nearMiss, ...rest } = explainZtunnel(workload, {
-    sourceIp: from.ip,
-    identity: parseSpiffeId(from.identity ?? null),
-    destinationIp: pod.ip,
-    destinationPort: port,
-  });
-  return {
-    ...rest,
-    determining: determining.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`),
-    nearMiss: nearMiss.map(({ rule, field, wanted, seen }) => ({ rule, field, wanted, seen })),
-  };
-}
 
 describe('IP addresses and blocks as Go reads them', () => {
   const holds = (block: string, address: string): boolean | null => {

@@ -89,7 +89,7 @@ function expectSame(log: Buffer): number {
   return bulk.counted;
 }
 
-/** A line as a skimmer cuts it: its pieces as text, and the gaps between them. Null: it does not. */
+/** A line as a skimmer cuts it: its pieces as text, and the words in the gaps between them, the time first. Null: it does not. */
 interface Cut {
   readonly pieces: readonly string[];
   readonly gaps: readonly (readonly [start: number, end: number])[];
@@ -111,7 +111,10 @@ function cutOf(parser: Parser, line: string): Cut | null {
     const before = sorted[index - 1]?.[1] ?? start;
     expect(0 <= before && before <= start && start <= stop && stop <= bytes.length).toBe(true);
     const isTime = skimmed.timeStart >= before && skimmed.timeEnd <= start;
-    if (before < start && !isTime) gaps.push([before, start]);
+    if (isTime) return;
+    for (const word of line.slice(before, start).matchAll(/[^ "]+/g)) {
+      gaps.push([before + word.index, before + word.index + word[0].length]);
+    }
   });
   return { pieces: bounds.map(([start, stop]) => line.slice(start, stop)), gaps, skimmed };
 }
@@ -173,6 +176,12 @@ const OTHERS = [
   '[2020-12-10T21:06:04.154Z] "- - -" 0 - - - "-" 12 340 14 - "-" "-" "-" "-" "10.244.0.51:8443" outbound|8443||db.shop.svc.cluster.local 10.244.0.52:41000 10.96.0.50:8443 10.244.0.52:35008 - -',
   '[2026-01-02T03:04:05.001Z] "GET /users/1234/orders/8f14e45fceea167a?page=2&token=x#top HTTP/1.1" 200 - via_upstream - "-" 0 1 2 2 "203.0.113.9,10.0.0.1" "Mozilla/5.0 (X11; Linux x86_64)" "a" "shop" "[fd00::7]:8080" inbound|8080|| [::6]:40000 [fd00::7]:8080 [fd00::9]:0 outbound_.80_._.shop.svc default',
   '{"start_time":"2026-01-02T03:04:05.001Z","method":"GET","path":"/a;b=1/77?c","protocol":"HTTP/1.1","response_code":"200","response_flags":"-","bytes_received":"1","bytes_sent":"2","duration":"3","upstream_service_time":"-","x_forwarded_for":"-","user_agent":"x","request_id":"-","authority":"a","upstream_host":"10.0.0.1:80","upstream_cluster":"inbound|80||","upstream_local_address":"127.0.0.6:1","downstream_local_address":"10.0.0.1:80","downstream_remote_address":"10.0.0.2:9","requested_server_name":"-","upstream_transport_failure_reason":"-","route_name":"default","istio_policy_status":"-"}',
+  // A request id is all that tells this request from a connection.
+  '[2026-01-02T03:04:05.001Z] "- - -" 0 - - - "-" 12 340 14 - "-" "-" "abcd" "-" "10.244.0.51:8443" outbound|8443||db.shop.svc.cluster.local 10.244.0.52:41000 10.96.0.50:8443 10.244.0.52:35008 - -',
+  // Port 0 of the caller tells a sidecar from a gateway.
+  '[2026-01-02T03:04:05.001Z] "GET /users/0a1b2c3d HTTP/1.1" 200 - via_upstream - "-" 0 1 2 2 "-" "curl" "a-b" "shop" "10.0.0.1:80" outbound|80||shop.a.svc 10.0.0.9:40000 10.96.0.1:80 203.0.113.5:40001 - default',
+  // Where a token is met anywhere, more of the line is masked.
+  '[2026-01-02T03:04:05.001Z] "GET /authorization=abc/feedbeef HTTP/1.1" 200 - via_upstream - "-" 0 1 2 2 "-" "curl" "a-b" "shop" "10.0.0.1:80" inbound|80|| 127.0.0.6:40000 10.0.0.1:80 10.0.0.5:40001 - default',
 ];
 
 function linesOf(log: Buffer): string[] {
@@ -181,33 +190,21 @@ function linesOf(log: Buffer): string[] {
 
 const LINES: readonly string[] = [...OTHERS, ...Object.values(LOGS).flatMap((log) => linesOf(log).slice(0, 300))];
 
-/** What stands in the gaps of a line, and what clients would like to put there. */
+/** What clients would like to put into the gaps of a line, and what might be read otherwise there. */
+const HOSTILE: readonly string[] = [
+  ...['', '0', '7', '007', '4242', '65536', '123456789012345678', '-', '--', 'null', '"x"', '1e+05', '1.5', '[::1]:80'],
+  ...['2026-01-02T03:04:05.678Z', '2026-13-02T03:04:05.678Z', '9999-99-99T99:99:99.999Z', '0a1b2c3d', 'feedbeef'],
+  ...['" "', '"', '\\', '\\"', '\t', '\u001b[0m', ' ', ',', 'eyJhbGciOiJIUzI1NiJ9', 'x?y=1', '/a/1', ';token=x', '#'],
+  ...['" 200 - via_upstream - "-" 1 2 3 4 "-" "', '","duration":9,"x":"', '" bytes_sent=1 bytes_recv=1 duration="1ms"'],
+];
+
 const gapText: fc.Arbitrary<string> = fc.oneof(
-  fc.integer({ min: 0, max: 99_999 }).map(String),
-  fc.constantFrom('', '0', '007', '65536', '123456789012345678', '-', '--', 'null', '"x"', '1e+05', '1.5', '[::1]:80'),
-  fc.constantFrom('2026-01-02T03:04:05.678Z', '2026-13-02T03:04:05.678Z', '9999-99-99T99:99:99.999Z'),
-  fc.constantFrom(
-    '" "',
-    '"',
-    '\\',
-    '\\"',
-    '\t',
-    '\u001b[0m',
-    ' ',
-    ',',
-    'eyJhbGciOiJIUzI1NiJ9',
-    'x?y=1',
-    '/a/1',
-    ';token=x',
-    '#',
-  ),
-  fc.constantFrom(
-    '" 200 - via_upstream - "-" 1 2 3 4 "-" "',
-    '","duration":9,"x":"',
-    '" bytes_sent=1 bytes_recv=1 duration="1ms"',
-  ),
+  fc.nat({ max: 99_999 }).map(String),
+  fc.constantFrom(...HOSTILE),
   fc.string({ maxLength: 12 }),
 );
+
+const anyLine = fc.oneof(fc.constantFrom(...LINES), fc.constantFrom(...OTHERS));
 
 /** Fillings of the gaps of one line, the time first; null leaves one as it is. */
 type Fillings = readonly (string | null)[];
@@ -224,6 +221,21 @@ function refill(text: string, { gaps }: Cut, contents: Fillings): string {
     at = end;
   }
   return out + text.slice(at);
+}
+
+/** The line with one word of its gaps replaced, in every way. */
+function eachChange(parser: Parser, text: string): string[] {
+  const cut = cutOf(parser, text);
+  if (cut === null) return [];
+  return cut.gaps.flatMap((_, gap) =>
+    HOSTILE.map((content) =>
+      refill(
+        text,
+        cut,
+        cut.gaps.map((__, at) => (at === gap ? content : null)),
+      ),
+    ),
+  );
 }
 
 /** The line at another moment. */
@@ -262,10 +274,17 @@ describe('the law of shapes: lines with equal pieces parse to records of one flo
     expect(compared).toBeGreaterThan(50);
   });
 
+  it.each(skimmers)('holds whatever stands in one volatile column: $id', (parser) => {
+    const lines = LINES.filter((text) => cutOf(parser, text) !== null).slice(0, 20);
+    const changed = lines.flatMap((text) => eachChange(parser, text).map((other) => [text, other] as const));
+    const compared = changed.filter(([text, other]) => checkLaw(parser, text, other));
+    expect(compared.length).toBeGreaterThan(20);
+  });
+
   it('holds whatever stands in the volatile columns', () => {
     let compared = 0;
     fc.assert(
-      fc.property(fc.constantFrom(...LINES), fillings, (text, contents) => {
+      fc.property(anyLine, fillings, (text, contents) => {
         for (const parser of skimmers) {
           const cut = cutOf(parser, text);
           if (cut !== null && checkLaw(parser, text, refill(text, cut, contents))) compared++;
@@ -295,7 +314,7 @@ const WRAPPINGS: readonly ((text: string) => string)[] = [
 
 /** Logs of a few lines again and again, with other volatile columns and at other moments. */
 function logsOf(dresses: readonly ((text: string) => string)[]): fc.Arbitrary<Buffer> {
-  const few = fc.array(fc.constantFrom(...LINES), { minLength: 1, maxLength: 4 });
+  const few = fc.array(anyLine, { minLength: 1, maxLength: 4 });
   const plain = (text: string): string => text;
   const dress = fc.oneof(
     { weight: 9, arbitrary: fc.constant(plain) },
@@ -351,13 +370,15 @@ describe('the bulk road comes to what the plain road comes to', () => {
   });
 
   it('on more flows than are kept', () => {
+    // Failures of a flow each, which are kept longest, push out flows of successes that come again.
     const lines = Array.from({ length: 2 * MAX_FLOWS }, (_, index) => {
-      const path = index % 3 === 0 ? 'often' : `page-${(index * 31) % (MAX_FLOWS + 5000)}-x`;
       const stamp = new Date(Date.UTC(2026, 0, 2) + index).toISOString();
-      return `[${stamp}] "GET /${path} HTTP/1.1" 200 - via_upstream - "-" 0 1 2 2 "-" "-" "-" "shop" "10.0.0.1:80" inbound|80|| 127.0.0.6:4${index % 1000} 10.0.0.1:80 10.0.0.2:5${index % 1000} - default`;
+      const answer = index % 2 === 0 ? '200 - via_upstream' : '503 UC upstream_reset';
+      const page = index % 2 === 0 ? `page-${((index >> 1) * 31) % 9000}-x` : `page-${index}-y`;
+      return `[${stamp}] "GET /${page} HTTP/1.1" ${answer} - "-" 0 1 2 2 "-" "-" "-" "shop" "10.0.0.1:80" inbound|80|| 127.0.0.6:4${index % 1000} 10.0.0.1:80 10.0.0.2:5${index % 1000} - default`;
     });
     const log = Buffer.from(lines.join('\n'));
-    expect(expectSame(log)).toBeGreaterThan(MAX_FLOWS / 2);
+    expect(expectSame(log)).toBeGreaterThan(9000);
     expect(observe(log, 'bulk').traffic.overflow.records).toBeGreaterThan(0);
   });
 });

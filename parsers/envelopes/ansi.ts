@@ -10,6 +10,6 @@ export const ansi: Wrapping = {
   unwrap(text) {
     if (!text.includes('\u001b[')) return null;
     const payload = text.replace(COLOUR, '');
-    return payload === text ? null : { payload, time: null, origin: UNKNOWN_ORIGIN, more: false };
+    return payload === text ? null : { payload, time: null, origin: UNKNOWN_ORIGIN, more: false, stream: null };
   },
 };

@@ -1,6 +1,7 @@
 import type { Instant, Wrapping } from '../../src/model/line.ts';
 import { jsonText, parseJsonObject } from '../../src/text/json-line.ts';
 import { isRecord } from '../../src/text/kube-object.ts';
+import { streamOf } from '../../src/text/stream.ts';
 import { parseInstant } from '../../src/text/time.ts';
 import { valueAt } from '../../src/text/untyped.ts';
 
@@ -50,6 +51,7 @@ export const collectorJson: Wrapping = {
         node: textAt(record, NODE),
       },
       more: record['_p'] === 'P' || record['logtag'] === 'P',
+      stream: streamOf(record['stream']),
     };
   },
 };

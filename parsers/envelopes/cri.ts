@@ -1,8 +1,9 @@
 import { UNKNOWN_ORIGIN, type Wrapping } from '../../src/model/line.ts';
+import { streamOf } from '../../src/text/stream.ts';
 import { parseInstant } from '../../src/text/time.ts';
 
 const HEAD =
-  /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})) std(?:out|err) ([PF])(?::[^ ]{0,64})?(?: |$)/;
+  /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})) (stdout|stderr) ([PF])(?::[^ ]{0,64})?(?: |$)/;
 
 /**
  * `TIME stdout F L`, the files under `/var/log/pods`; tag `P` marks a piece of a line that was longer than 16 kB (kubernetes
@@ -15,12 +16,13 @@ export const cri: Wrapping = {
     if (text.charCodeAt(4) !== 45 || text.charCodeAt(10) !== 84) return null;
     const match = HEAD.exec(text);
     if (match === null) return null;
-    const [head, time = '', tag] = match;
+    const [head, time = '', stream, tag] = match;
     return {
       payload: text.slice(head.length),
       time: parseInstant(time),
       origin: UNKNOWN_ORIGIN,
       more: tag === 'P',
+      stream: streamOf(stream),
     };
   },
 };

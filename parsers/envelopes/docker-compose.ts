@@ -15,6 +15,7 @@ export const dockerCompose: Wrapping = {
       time: null,
       origin: { ...UNKNOWN_ORIGIN, container },
       more: false,
+      stream: null,
     };
   },
 };

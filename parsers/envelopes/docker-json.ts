@@ -1,5 +1,6 @@
 import { UNKNOWN_ORIGIN, type Wrapping } from '../../src/model/line.ts';
 import { parseJsonObject } from '../../src/text/json-line.ts';
+import { streamOf } from '../../src/text/stream.ts';
 import { parseInstant } from '../../src/text/time.ts';
 
 const KEYS: ReadonlySet<string> = new Set(['log', 'stream', 'time', 'attrs']);
@@ -23,6 +24,7 @@ export const dockerJson: Wrapping = {
       time: parseInstant(time),
       origin: UNKNOWN_ORIGIN,
       more,
+      stream: streamOf(stream),
     };
   },
 };

@@ -22,6 +22,6 @@ export const htmlEntities: Wrapping = {
   unwrap(text) {
     if (!text.includes('&')) return null;
     const payload = text.replace(ENTITY, (entity) => CHARACTERS[entity] ?? entity);
-    return payload === text ? null : { payload, time: null, origin: UNKNOWN_ORIGIN, more: false };
+    return payload === text ? null : { payload, time: null, origin: UNKNOWN_ORIGIN, more: false, stream: null };
   },
 };

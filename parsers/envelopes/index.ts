@@ -4,6 +4,7 @@ import { collectorJson } from './collector-json.ts';
 import { cri } from './cri.ts';
 import { dockerCompose } from './docker-compose.ts';
 import { dockerJson } from './docker-json.ts';
+import { grep } from './grep.ts';
 import { htmlEntities } from './html-entities.ts';
 import { kubectlPrefix } from './kubectl-prefix.ts';
 import { kubectlTimestamps } from './kubectl-timestamps.ts';
@@ -19,6 +20,7 @@ export const wrappings: readonly Wrapping[] = [
   cri,
   dockerCompose,
   dockerJson,
+  grep,
   htmlEntities,
   kubectlPrefix,
   kubectlTimestamps,

@@ -16,6 +16,7 @@ export const kubectlPrefix: Wrapping = {
       time: null,
       origin: { ...UNKNOWN_ORIGIN, pod, container },
       more: false,
+      stream: null,
     };
   },
 };

@@ -15,6 +15,6 @@ export const kubectlTimestamps: Wrapping = {
     const match = STAMP.exec(text);
     const time = match?.[1] === undefined ? null : parseInstant(match[1]);
     if (match === null || time === null) return null;
-    return { payload: text.slice(match[0].length), time, origin: UNKNOWN_ORIGIN, more: false };
+    return { payload: text.slice(match[0].length), time, origin: UNKNOWN_ORIGIN, more: false, stream: null };
   },
 };

@@ -16,6 +16,7 @@ export const kubetail: Wrapping = {
       time: null,
       origin: { ...UNKNOWN_ORIGIN, pod, container },
       more: false,
+      stream: null,
     };
   },
 };

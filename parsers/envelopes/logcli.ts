@@ -30,6 +30,7 @@ export const logcli: Wrapping = {
         node: label('node_name'),
       },
       more: false,
+      stream: null,
     };
   },
 };

@@ -9,7 +9,7 @@ export const markdownQuote: Wrapping = {
   title: 'quoted in Markdown',
   unwrap(text) {
     const payload = inBackticks(text) ?? withoutPrefix(text);
-    return payload === null ? null : { payload, time: null, origin: UNKNOWN_ORIGIN, more: false };
+    return payload === null ? null : { payload, time: null, origin: UNKNOWN_ORIGIN, more: false, stream: null };
   },
 };
 

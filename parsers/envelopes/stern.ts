@@ -25,6 +25,7 @@ export const stern: Wrapping = {
       time: null,
       origin: { ...UNKNOWN_ORIGIN, namespace, pod, container },
       more: false,
+      stream: null,
     };
   },
 };

@@ -7,6 +7,7 @@ import { COLUMN, cell, emptyRow, type Row } from './columns.ts';
 import { type CompiledFormat, compileFormat, type FormatError } from './format.ts';
 import { Guess } from './guess.ts';
 import { readTime, toRecord } from './record.ts';
+import { skimJson } from './skim-json.ts';
 
 /** Objects in objects are looked into so deep. */
 const MAX_DEPTH = 4;
@@ -25,6 +26,7 @@ export const envoyJson: Parser = {
     const row = guessRow(object);
     return row === null ? null : toRecord(row, envelope, 'envoy-json');
   },
+  skim: skimJson,
 };
 
 /**

@@ -3,6 +3,7 @@ import type { Parsed, Parser } from '../../src/model/record.ts';
 import { COLUMN, cell } from './columns.ts';
 import { type CompiledFormat, compileFormat, type FormatError } from './format.ts';
 import { readTime, toRecord } from './record.ts';
+import { type Era, textSkimmer } from './skim.ts';
 
 const HEAD =
   '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS%';
@@ -19,33 +20,44 @@ const BODY = `${REASON} ${COUNTS} ${HEADERS} ${TAIL}`;
  * source/common/formatter/http_formatter_context.cc). No line fits two of them: what stands between the flags and the
  * first count differs. `UPSTREAM_CLUSTER_RAW` (Istio 1.23) prints the same shape.
  */
-const DEFAULTS: readonly { readonly id: string; readonly title: string; readonly formats: readonly string[] }[] = [
+const DEFAULTS: readonly {
+  readonly id: string;
+  readonly title: string;
+  readonly formats: readonly string[];
+  /** How lines of it are skimmed; null: they are always parsed. */
+  readonly era: Era | null;
+}[] = [
   {
     id: 'envoy-text',
     title: 'Envoy access log, Istio default text (1.9 and later)',
     formats: [`${HEAD} %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% ${BODY}`],
+    era: { blanks: 5, quoted: 1 },
   },
   {
     id: 'envoy-text-1.8',
     title: 'Envoy access log, Istio default text (1.8)',
     formats: [`${HEAD} ${BODY}`],
+    era: { blanks: 3, quoted: 1 },
   },
   {
     id: 'envoy-text-1.3',
     title: 'Envoy access log, Istio default text (1.3 to 1.7)',
     formats: [`${HEAD} "%DYNAMIC_METADATA(istio.mixer:status)%" ${BODY}`],
+    era: { blanks: 3, quoted: 2 },
   },
   {
     id: 'envoy-text-own',
     title: "Envoy access log, Envoy's own default text",
     formats: [`${HEAD} ${COUNTS} ${HEADERS}`, `${HEAD} %RESPONSE_CODE_DETAILS% ${COUNTS} ${HEADERS}`],
+    era: null,
   },
 ];
 
 /** Parsers of the default formats, the commonest first. */
-export const defaultTextParsers: readonly Parser[] = DEFAULTS.map(({ id, title, formats }) =>
-  textParser(id, title, formats.map(compileFormat).filter(isCompiled)),
-);
+export const defaultTextParsers: readonly Parser[] = DEFAULTS.map(({ id, title, formats, era }) => {
+  const parser = textParser(id, title, formats.map(compileFormat).filter(isCompiled));
+  return era === null ? parser : { ...parser, skim: textSkimmer(era) };
+});
 
 /**
  * A parser for a format string of the operator (`meshConfig.accessLogFormat`, a Telemetry provider's `logFormat.text`).

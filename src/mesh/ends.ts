@@ -46,13 +46,14 @@ export function destinationEnd(record: LogRecord, mesh: MeshView): DestinationEn
   const inner = record.kind === 'connection' ? parseHostPort(record.hboneAddress) : null;
   const pod = podAt(destination.address, mesh);
   const service = record.service ?? serviceAt(inner?.host ?? destination.address, mesh);
-  const podName = destination.workload ?? pod?.name ?? (record.reporter === 'destination' ? record.origin.pod : null);
+  const isOwn = record.reporter === 'destination' || refusesItself(record);
+  const podName = destination.workload ?? pod?.name ?? (isOwn ? record.origin.pod : null);
   const identity = destination.identity ?? (pod === null ? null : podIdentity(pod, mesh));
   const namespace =
     destination.namespace ??
     pod?.namespace ??
     (identity === null ? null : (identityParts(identity)?.namespace ?? null)) ??
-    serviceNamespace(service);
+    (refusesItself(record) ? record.origin.namespace : serviceNamespace(service));
   return {
     identity,
     workload: podName === null ? null : workloadOf(podName),
@@ -61,6 +62,22 @@ export function destinationEnd(record: LogRecord, mesh: MeshView): DestinationEn
     address: destination.address,
     port: inner?.port ?? destination.port,
   };
+}
+
+const POLICY_ANSWER = /^(?:rbac_access_denied|jwt_authn_access_denied|ext_authz_)/;
+
+/**
+ * True where a gateway refused by itself: then it is the one whose policies count, in its own namespace, and not the Service
+ * that the request was meant for. Sidecars have no policy filters on the way out (istio 86c9f01f
+ * pilot/pkg/networking/core/listener_builder.go).
+ */
+function refusesItself(record: ConnectionRecord | RequestRecord): boolean {
+  const { envoy } = record;
+  if (envoy === null || envoy.upstreamHost !== null) return false;
+  const isGateway = record.reporter === 'gateway' || envoy.cluster?.startsWith('outbound|') === true;
+  const status = record.kind === 'request' && !envoy.detailsKnown ? record.status : null;
+  const answer = envoy.details ?? envoy.termination ?? '';
+  return isGateway && (POLICY_ANSWER.test(answer) || status === 401 || status === 403);
 }
 
 /** Diagnostics name a pod in a span (`wl=namespace/pod`) at best. */

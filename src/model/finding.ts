@@ -95,6 +95,8 @@ export interface Match {
   readonly unchecked?: readonly string[];
   /** What tells two findings of one rule apart beside source and destination (a status text, a policy, a host). */
   readonly subject?: readonly string[];
+  /** True: the fault is one and the same whoever calls, so callers do not tell two findings apart. */
+  readonly anyCaller?: boolean;
 }
 
 /** One distinct failure: all flows of one rule and one subject. */

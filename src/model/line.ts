@@ -35,6 +35,8 @@ export interface Unwrapped {
   readonly time: Instant | null;
   readonly origin: Origin;
   readonly more: boolean;
+  /** Which of the container's streams the line is of, whose pieces stand between each other. Null: not told. */
+  readonly stream: 'stdout' | 'stderr' | null;
 }
 
 /**

@@ -76,6 +76,8 @@ export interface MeshView {
   readonly trustDomainAliases: readonly string[];
   /** Istio release as `1.27`, null if unknown. */
   readonly istioVersion: string | null;
+  /** MeshConfig as written (untrusted), for what stands in no field above; null: it is not among the objects. */
+  readonly config: Readonly<Record<string, unknown>> | null;
   readonly namespaces: readonly Namespace[];
   readonly pods: readonly Pod[];
   readonly services: readonly Service[];

@@ -16,10 +16,14 @@ export function placeOf(bytes: Uint8Array, byte: number, from: number, end: numb
   return -1;
 }
 
+const BLANK = 32;
+const QUOTE = 34;
+const SLASH = 47;
 const ZERO = 48;
 const COLON = 58;
-const SLASH = 47;
+const LETTER_J = 74;
 const OPEN = 91;
+const BACKSLASH = 92;
 const CLOSE = 93;
 
 /** More digits than this are no count of anything, and beyond exact numbers. */
@@ -58,21 +62,6 @@ export function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= ZERO && byte <= 57;
 }
 
-const STAMP = bytesOf('0000-00-00T00:00:00.');
-
-/** Whether a time stands at `at`: RFC 3339 in UTC, so many digits of fraction, `Z`. */
-export function isStamp(bytes: Uint8Array, at: number, fraction: number): boolean {
-  for (let index = 0; index < STAMP.length; index++) {
-    const byte = bytes[at + index];
-    if (STAMP[index] === ZERO ? !isDigit(byte) : byte !== STAMP[index]) return false;
-  }
-  const zone = at + STAMP.length + fraction;
-  for (let index = zone - fraction; index < zone; index++) if (!isDigit(bytes[index])) return false;
-  return bytes[zone] === LETTER_Z;
-}
-
-const LETTER_Z = 90;
-
 /**
  * Where the port of the address from `from` to `end` starts, if it can be masked without changing what address it is:
  * `1.2.3.4:80`, `[2001:db8::1]:80`. `end` for everything else: no port, port 0 (which has a meaning of its own), a bare IPv6
@@ -81,38 +70,51 @@ const LETTER_Z = 90;
 export function startOfPort(bytes: Uint8Array, from: number, end: number): number {
   let start = end;
   while (start > from && isDigit(bytes[start - 1])) start--;
-  if (bytes[start - 1] !== COLON || bytes[start] === ZERO || end - start > 5) return end;
-  if (start === end || integerAt(bytes, start, end) > 65535) return end;
-  const bracketed = bytes[from] === OPEN;
-  for (let index = from; index < start - 1; index++) {
-    const byte = bytes[index];
-    if (byte === SLASH || (byte === COLON && !bracketed)) return end;
-    if (byte === CLOSE && index < start - 2) return end;
-  }
-  return !bracketed || bytes[start - 2] === CLOSE ? start : end;
+  if (start === end || end - start > 5 || bytes[start] === ZERO || bytes[start - 1] !== COLON) return end;
+  const isHost = bytes[from] === OPEN ? isBracketed(bytes, from, start - 1) : isPlainHost(bytes, from, start - 1);
+  return isHost && integerAt(bytes, start, end) <= 65535 ? start : end;
 }
 
-/** 1 for bytes that end a plain value or need a closer look: control characters, the quote, the backslash, `J`. */
-const SPECIAL = Uint8Array.from({ length: 256 }, (_, byte) => Number(byte < 32 || byte === 34 || byte === 92 || byte === 74));
-const QUOTE = 34;
+function isPlainHost(bytes: Uint8Array, from: number, end: number): boolean {
+  for (let index = from; index < end; index++) if (bytes[index] === COLON || bytes[index] === SLASH) return false;
+  return true;
+}
+
+function isBracketed(bytes: Uint8Array, from: number, end: number): boolean {
+  return placeOf(bytes, CLOSE, from, end) === end - 1 && placeOf(bytes, SLASH, from, end) < 0;
+}
+
+const PLAIN = 0;
+const END = 1;
+/** Sorts of bytes: the blank, what a plain text does not have or needs a closer look, all others. */
+const BLANK_SORT = 2;
+const SORTS = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (byte === BLANK) return BLANK_SORT;
+  return byte < BLANK || byte === QUOTE || byte === BACKSLASH || byte === LETTER_J ? END : PLAIN;
+});
 
 /**
- * Where the quoted value that starts at `at` ends: its closing quote. -1: it does not end before `end`, or it is not plain,
- * that is, it holds an escape, a control character, or what might be a token to be masked (`eyJ`).
+ * Where the plain text that starts at `at` ends: before the first quote, at `end` if there is none. -1: it is not plain,
+ * that is, it holds an escape, a control character, or what may be a token to be masked (`eyJ`).
  */
 export function endOfPlain(bytes: Uint8Array, at: number, end: number): number {
   for (let index = at; index < end; index++) {
-    const byte = bytes[index] as number;
-    if (SPECIAL[byte] === 0) continue;
-    if (byte === QUOTE) return index;
-    if (byte !== LETTER_J || isTokenStart(bytes, index)) return -1;
+    if (SORTS[bytes[index] as number] === END && !isHarmless(bytes, index)) return bytes[index] === QUOTE ? index : -1;
   }
-  return -1;
+  return end;
 }
 
-const LETTER_J = 74;
+/** The same of a word: it ends before a blank, too. */
+export function endOfWord(bytes: Uint8Array, at: number, end: number): number {
+  for (let index = at; index < end; index++) {
+    const sort = SORTS[bytes[index] as number];
+    if (sort === PLAIN || (sort === END && isHarmless(bytes, index))) continue;
+    return sort === BLANK_SORT || bytes[index] === QUOTE ? index : -1;
+  }
+  return end;
+}
 
-/** Whether the `J` at `at` is the third letter of `eyJ`, with which every JSON web token begins. */
-function isTokenStart(bytes: Uint8Array, at: number): boolean {
-  return bytes[at - 1] === 121 && bytes[at - 2] === 101;
+/** Whether a `J` stands there that begins no JSON web token. */
+function isHarmless(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === LETTER_J && !(bytes[at - 1] === 121 && bytes[at - 2] === 101);
 }

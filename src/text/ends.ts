@@ -3,9 +3,18 @@ import { parseHostPort } from './address.ts';
 import { principalOf } from './spiffe.ts';
 import { workloadOf } from './workload.ts';
 
-/** Who called, for a sentence: `namespace/workload`, else the principal, else the address. Untrusted text. */
+const NOBODY = 'an unknown caller';
+
+/**
+ * Who called, for a sentence: `namespace/workload`, else the principal, else the address. An address that Envoy read from
+ * X-Forwarded-For, which it prints with port 0, is not the caller's and is said to be none. Untrusted text.
+ */
 export function sourceName(record: LogRecord): string {
-  return record.kind === 'diagnostic' ? 'an unknown caller' : (peerName(record.source) ?? 'an unknown caller');
+  if (record.kind === 'diagnostic') return NOBODY;
+  const { source } = record;
+  const isForwarded =
+    record.envoy !== null && source.port === 0 && source.workload === null && source.identity === null;
+  return isForwarded ? `${NOBODY} (X-Forwarded-For ${source.address})` : (peerName(source) ?? NOBODY);
 }
 
 /**

@@ -167,6 +167,23 @@ function inboundNoChain(record: LogRecord): string | null {
     : null;
 }
 
+/** A denial in the debug log of an RBAC filter, by the rule that it names. */
+function debugDenial(record: LogRecord): string | null {
+  if (record.kind !== 'diagnostic' || record.proxy !== 'envoy') return null;
+  const { mode, result, policy } = record.fields;
+  return mode === 'enforced' && result === 'denied' && policy !== undefined ? `${record.origin.pod} ${policy}` : null;
+}
+
+/** The same in the access log. */
+function accessDenial(record: LogRecord): string | null {
+  if (record.kind === 'diagnostic' || record.envoy === null) return null;
+  const { details, termination } = record.envoy;
+  const id = DENIAL.exec(details ?? termination ?? '')?.[1];
+  return id === undefined ? null : `${record.origin.pod} ${id}`;
+}
+
+const DENIAL = /^rbac_access_denied_matched_policy\[(.*)\]$/;
+
 const REJECTED = /^connection closed due to policy rejection/;
 const PEER_REFUSED = /^(?:io error: .*(?:tls handshake eof|reset by peer|unexpected end of file)|h2 failed: )/i;
 
@@ -242,5 +259,11 @@ const END_PAIRS: readonly EndPair[] = [
     namedBy: 'destination',
     source: outboundCut,
     destination: inboundNoChain,
+  },
+  {
+    about: 'the RBAC filter said in the debug log that it denied; the access line says who was denied',
+    namedBy: 'destination',
+    source: debugDenial,
+    destination: accessDenial,
   },
 ];

@@ -7,8 +7,12 @@ export type Format = (typeof FORMATS)[number];
 const NAMESPACES = 24;
 const DEPLOYMENTS = 240;
 const PODS_PER_DEPLOYMENT = 4;
-const EDGES = 900;
-const FAILURE_RATE = 0.02;
+/** Pairs of pods of which a node's ztunnel tells, and callers of which one pod's Envoy does. */
+const ZTUNNEL_EDGES = 900;
+const ENVOY_EDGES = 90;
+/** A pair that fails does so in one way, again and again: 2 % of all lines. */
+const FAILING_EDGES = 0.1;
+const FAILURE_RATE = 0.2;
 const CHATTER_RATE = 0.004;
 
 /** A small seeded generator of numbers from 0 to 1 (mulberry32): the same seed, the same log. */
@@ -33,6 +37,8 @@ interface Edge {
   readonly from: Pod;
   readonly to: Pod;
   readonly port: number;
+  /** How it fails when it does, as a number from 0 to 1; null: never. */
+  readonly failure: number | null;
 }
 
 const ERRORS = [
@@ -60,12 +66,13 @@ const REQUEST_FAILURES: readonly (readonly [number, string, string])[] = [
   [404, 'NR', 'route_not_found'],
 ];
 
-const PATHS = ['/api/items', '/api/items/42', '/static/app.js', '/healthz', '/v1/models/mnist:predict', '/cart?user=7'];
+/** Paths; `#` stands for a number of the request's own. */
+const PATHS = ['/api/items', '/api/items/#', '/static/app.js', '/healthz', '/v1/models/mnist:predict', '/cart?user=#'];
 
-/** Writes about `bytes` of realistic log: Zipf-distributed edges, 2 % failures, a little start-up chatter. */
+/** Writes about `bytes` of the log of one proxy: Zipf-distributed pairs of pods, some of which fail, a little chatter. */
 export function generateLog(path: string, format: Format, bytes: number, seed: number): void {
   const random = seeded(seed);
-  const edges = makeEdges(random);
+  const edges = makeEdges(format, random);
   const weights = zipf(edges.length);
   const file = openSync(path, 'w');
   let written = 0;
@@ -83,7 +90,7 @@ export function generateLog(path: string, format: Format, bytes: number, seed: n
   closeSync(file);
 }
 
-function makeEdges(random: () => number): Edge[] {
+function makeEdges(format: Format, random: () => number): Edge[] {
   const letters = 'bcdfghjklmnpqrstvwxz2456789';
   const hash = (length: number): string =>
     Array.from({ length }, () => letters[Math.floor(random() * letters.length)]).join('');
@@ -99,7 +106,14 @@ function makeEdges(random: () => number): Edge[] {
     }));
   }).flat();
   const any = (): Pod => pods[Math.floor(random() * pods.length)] as Pod;
-  return Array.from({ length: EDGES }, () => ({ from: any(), to: any(), port: 8000 + Math.floor(random() * 20) }));
+  const own = any();
+  const isEnvoy = format.startsWith('envoy');
+  return Array.from({ length: isEnvoy ? ENVOY_EDGES : ZTUNNEL_EDGES }, () => ({
+    from: any(),
+    to: isEnvoy ? own : any(),
+    port: isEnvoy ? 8080 : 8000 + Math.floor(random() * 20),
+    failure: random() < FAILING_EDGES ? random() : null,
+  }));
 }
 
 /** Cumulative weights 1/rank^0.9. */
@@ -135,21 +149,21 @@ function chatter(format: Format, time: number): string {
 }
 
 function record(format: Format, edge: Edge, time: number, random: () => number): string {
-  const failed = random() < FAILURE_RATE;
+  const failure = random() < FAILURE_RATE ? edge.failure : null;
   return format.startsWith('ztunnel')
-    ? connection(format, edge, time, failed, random)
-    : request(format, edge, time, failed, random);
+    ? connection(format, edge, time, failure, random)
+    : request(format, edge, time, failure, random);
 }
 
 function connection(
   format: Format,
   { from, to, port }: Edge,
   time: number,
-  failed: boolean,
+  failure: number | null,
   random: () => number,
 ): string {
   const outbound = random() < 0.5;
-  const error = failed ? (ERRORS[Math.floor(random() * ERRORS.length)] as string) : null;
+  const error = failure === null ? null : (ERRORS[Math.floor(failure * ERRORS.length)] as string);
   const fields: [string, string | number, boolean][] = [
     ['src.addr', `${from.ip}:${30000 + Math.floor(random() * 30000)}`, false],
     ['src.workload', from.name, true],
@@ -179,21 +193,23 @@ function request(
   format: Format,
   { from, to, port }: Edge,
   time: number,
-  failed: boolean,
+  failure: number | null,
   random: () => number,
 ): string {
+  const failed = failure !== null;
   const [status, flags, details] = failed
-    ? (REQUEST_FAILURES[Math.floor(random() * REQUEST_FAILURES.length)] as readonly [number, string, string])
+    ? (REQUEST_FAILURES[Math.floor(failure * REQUEST_FAILURES.length)] as readonly [number, string, string])
     : ([200, '-', 'via_upstream'] as const);
   const method = random() < 0.8 ? 'GET' : 'POST';
-  const path = PATHS[Math.floor(random() * PATHS.length)] as string;
+  const path = (PATHS[Math.floor(random() * PATHS.length)] as string).replace('#', String(Math.floor(random() * 1e5)));
   const duration = Math.floor(random() * 400);
   const id = `${hex(random, 8)}-${hex(random, 4)}-4${hex(random, 3)}-a${hex(random, 3)}-${hex(random, 12)}`;
   const upstream = failed ? null : `${to.ip}:${port}`;
   const local = failed ? null : `127.0.0.6:${30000 + Math.floor(random() * 30000)}`;
   const remote = `${from.ip}:${30000 + Math.floor(random() * 30000)}`;
   const host = `${to.app}.${to.namespace}`;
-  const sent = Math.floor(random() * 9000);
+  // What refuses always answers the same.
+  const sent = failed ? 19 : Math.floor(random() * 9000);
   const sni = `outbound_.80_._.${host}.svc.cluster.local`;
   const start = new Date(time).toISOString();
   if (format === 'envoy-json') {

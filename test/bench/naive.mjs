@@ -31,7 +31,7 @@ function fromText(line) {
   const match = (format.startsWith('ztunnel') ? ZTUNNEL : ENVOY).exec(line);
   if (match === null) return null;
   if (format.startsWith('envoy'))
-    return { time: match[1], source: match[23], destination: match[22], outcome: `${match[5]} ${match[7]}` };
+    return { time: match[1], source: hostOf(match[22]), destination: match[21], outcome: `${match[5]} ${match[7]}` };
   return {
     time: match[1],
     source: `${match[7]}/${match[6]} ${match[8]}`,
@@ -43,11 +43,13 @@ function fromText(line) {
 }
 
 function fromJson(line) {
+  // Start-up chatter is plain text.
+  if (!line.startsWith('{')) return null;
   const value = JSON.parse(line);
   if (format.startsWith('envoy')) {
     return {
       time: value.start_time,
-      source: value.downstream_remote_address,
+      source: hostOf(value.downstream_remote_address),
       destination: value.downstream_local_address,
       outcome: `${value.response_code} ${value.response_code_details}`,
     };
@@ -58,4 +60,9 @@ function fromJson(line) {
     destination: `${value['dst.namespace']}/${value['dst.workload']}`,
     outcome: value.error ?? 'ok',
   };
+}
+
+/** Without the port, which differs from line to line. */
+function hostOf(address) {
+  return address.slice(0, address.lastIndexOf(':'));
 }

@@ -1,23 +1,27 @@
-import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FORMATS, type Format, generateLog } from './generate.ts';
+import { benchPolicy } from './policy.ts';
 
 /**
  * Times whole commands on generated logs, interleaved, and prints ratios: absolute times are worth nothing on a shared
- * machine. `npm run bench` measures 100 MB of every format; `npm run bench -- 1000 ztunnel-text` one format at 1 GB.
+ * machine, and where it is busy only processor time is comparable. `npm run bench` measures 100 MB of every format;
+ * `npm run bench -- 1000 ztunnel-text` one format at 1 GB. Needs GNU time.
  */
+const GNU_TIME = '/usr/bin/time';
+
 const [megabytes = '100', ...wanted] = process.argv.slice(2);
 const bytes = Number(megabytes) * 1_000_000;
-const rounds = bytes > 500_000_000 ? 2 : 4;
+const rounds = bytes > 500_000_000 ? 3 : 7;
 const folder = join(tmpdir(), 'meshmend-bench');
-mkdirSync(folder, { recursive: true });
 
 interface Sample {
   readonly seconds: number;
-  /** Peak resident memory in MiB, null where the system does not tell. */
-  readonly peakMib: number | null;
+  /** Processor time in user mode, of all threads. */
+  readonly user: number;
+  readonly peakMib: number;
 }
 
 function commandsFor(path: string, format: Format): Readonly<Record<string, readonly string[]>> {
@@ -29,31 +33,16 @@ function commandsFor(path: string, format: Format): Readonly<Record<string, read
   };
 }
 
-async function time(command: readonly string[]): Promise<Sample> {
-  const [program = '', ...args] = command;
-  const sink = openSync('/dev/null', 'w');
-  const start = process.hrtime.bigint();
-  const child = spawn(program, args, { stdio: ['ignore', sink, 'inherit'] });
-  let peakMib: number | null = null;
-  const watch = setInterval(() => {
-    peakMib = peakOf(child.pid) ?? peakMib;
-  }, 20);
-  await new Promise<void>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', () => resolve());
+function time(command: readonly string[]): Sample {
+  const { stderr } = spawnSync(GNU_TIME, ['-f', '%e %U %M', ...command], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
-  clearInterval(watch);
-  closeSync(sink);
-  return { seconds: Number(process.hrtime.bigint() - start) / 1e9, peakMib };
-}
-
-function peakOf(pid: number | undefined): number | null {
-  try {
-    const match = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    return match === null ? null : Math.round(Number(match[1]) / 1024);
-  } catch {
-    return null;
-  }
+  const [seconds = Number.NaN, user = Number.NaN, peakKib = Number.NaN] = (stderr.trim().split('\n').at(-1) ?? '')
+    .split(' ')
+    .map(Number);
+  if (Number.isNaN(seconds)) throw new Error(`${command.join(' ')}: ${stderr}`);
+  return { seconds, user, peakMib: peakKib / 1024 };
 }
 
 function median(values: readonly number[]): number {
@@ -61,25 +50,38 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
-for (const format of FORMATS.filter((name) => wanted.length === 0 || wanted.includes(name))) {
-  const path = join(folder, `${format}-${megabytes}.log`);
-  if (!existsSync(path) || statSync(path).size < bytes) generateLog(path, format, bytes, 1);
+function measure(path: string, format: Format): ReadonlyMap<string, readonly Sample[]> {
   const samples = new Map<string, Sample[]>();
   for (let round = 0; round <= rounds; round++) {
     for (const [name, command] of Object.entries(commandsFor(path, format))) {
-      const sample = await time(command);
+      const sample = time(command);
       // The first round warms the page cache.
       if (round > 0) samples.set(name, [...(samples.get(name) ?? []), sample]);
     }
   }
-  const own = median((samples.get('meshmend') ?? []).map((sample) => sample.seconds));
-  console.log(`\n${format}, ${megabytes} MB, median of ${rounds} interleaved rounds`);
-  for (const [name, all] of samples) {
-    const seconds = median(all.map((sample) => sample.seconds));
-    const peak = Math.max(...all.map((sample) => sample.peakMib ?? 0));
-    const rate = Math.round(bytes / 1e6 / seconds);
-    console.log(
-      `  ${name.padEnd(10)} ${seconds.toFixed(2).padStart(7)} s ${String(rate).padStart(6)} MB/s  peak ${String(peak).padStart(4)} MiB  ${name} takes ${(seconds / own).toFixed(2)}x the time of meshmend`,
-    );
-  }
+  return samples;
 }
+
+function table(samples: ReadonlyMap<string, readonly Sample[]>): string {
+  const of = (name: string, key: keyof Sample): number =>
+    median((samples.get(name) ?? []).map((sample) => sample[key]));
+  const ratio = (name: string, key: 'seconds' | 'user'): string =>
+    `${(of(name, key) / of('meshmend', key)).toFixed(2)}x`.padStart(7);
+  const rows = [...samples.keys()].map((name) => {
+    const numbers = [of(name, 'seconds').toFixed(2), of(name, 'user').toFixed(2), of(name, 'peakMib').toFixed(0)];
+    const cells = numbers.map((text) => text.padStart(9)).join('');
+    return `  ${name.padEnd(10)}${cells}${ratio(name, 'seconds').padStart(12)}${ratio(name, 'user').padStart(12)}`;
+  });
+  return ['                wall s   user s      MiB  wall/meshmend user/meshmend', ...rows].join('\n');
+}
+
+if (!existsSync(GNU_TIME)) throw new Error(`${GNU_TIME} is not there: install GNU time`);
+mkdirSync(folder, { recursive: true });
+for (const format of FORMATS.filter((name) => wanted.length === 0 || wanted.includes(name))) {
+  const path = join(folder, `${format}-${megabytes}.log`);
+  if (!existsSync(path) || statSync(path).size < bytes) generateLog(path, format, bytes, 1);
+  console.log(`\n${format}, ${megabytes} MB, medians of ${rounds} interleaved rounds`);
+  console.log(table(measure(path, format)));
+}
+
+if (wanted.length === 0 || wanted.includes('policy')) benchPolicy();

@@ -1,9 +1,10 @@
-import type { MeshView, ObjectRef, Pod } from '../../model/mesh.ts';
+import type { KubeObject, MeshView, ObjectRef, Pod } from '../../model/mesh.ts';
 import type { Decision } from '../../model/policy.ts';
 import type { ConnectionRecord } from '../../model/record.ts';
 import { parseHostPort } from '../../text/address.ts';
 import { destinationPort } from '../../text/ends.ts';
 import { decodeAuthorizationPolicy, decodePeerAuthentication } from '../decode.ts';
+import { validateObject } from '../validate.ts';
 import { compileZtunnel, type ZtunnelPolicies } from './decide.ts';
 import { explainZtunnel } from './explain.ts';
 
@@ -11,8 +12,8 @@ import { explainZtunnel } from './explain.ts';
 const COMPILED = new WeakMap<MeshView, ZtunnelPolicies>();
 
 /**
- * What the destination's ztunnel decides about a connection that a ztunnel logged, by the policies of the mesh. Null: no mesh
- * is known, or not the destination's pod, or the line does not tell enough. Never throws.
+ * What the destination's ztunnel decides about a connection that a ztunnel logged, by the policies of the mesh that istiod
+ * admits. Null: no mesh is known, or not the destination's pod, or the line does not tell enough. Never throws.
  */
 export function decideObserved(record: ConnectionRecord, mesh: MeshView): Decision | null {
   const pod = mesh.known ? destinationPod(record, mesh) : null;
@@ -47,9 +48,11 @@ function destinationPod(record: ConnectionRecord, mesh: MeshView): Pod | null {
 function policiesOf(mesh: MeshView): ZtunnelPolicies {
   const known = COMPILED.get(mesh);
   if (known !== undefined) return known;
+  const admitted = (kind: string): readonly KubeObject[] =>
+    mesh.objectsOf(kind).filter((object) => validateObject(object).valid);
   const decoded = [
-    ...mesh.objectsOf('AuthorizationPolicy').map(decodeAuthorizationPolicy),
-    ...mesh.objectsOf('PeerAuthentication').map(decodePeerAuthentication),
+    ...admitted('AuthorizationPolicy').map(decodeAuthorizationPolicy),
+    ...admitted('PeerAuthentication').map(decodePeerAuthentication),
   ];
   const policies = decoded.flatMap((result) => (result.ok ? [result.value] : []));
   const { rootNamespace, istioVersion } = mesh;

@@ -1,7 +1,7 @@
 import { blockHolds, type IpAddress, parseIpBlock } from '../match-ip.ts';
 import { matchesString, readStringMatch } from '../match-string.ts';
-import { ask, type Facts, type Matcher, show } from './facts.ts';
-import { type Known, some, type Tri } from './known.ts';
+import { type Facts, type Matcher, show } from './facts.ts';
+import { type Known, some, type Tri, UNKNOWN } from './known.ts';
 import {
   expandPrincipal,
   type IdentityMatch,
@@ -33,20 +33,31 @@ export interface Attribute {
   seen(facts: Facts): string;
 }
 
+/** Asks one test again and again: it is made once per rule, not once per request. */
+function asking<T>(select: (facts: Facts) => Known<T>, test: (value: T) => Tri): Matcher {
+  return (facts) => {
+    const value = select(facts);
+    return value === UNKNOWN ? null : test(value);
+  };
+}
+
+const claimsOf = (facts: Facts): Facts['claims'] => facts.claims;
+
 function identityAttribute(compile: (value: string, scope: Scope) => IdentityMatch): Attribute {
   return {
     httpOnly: false,
     compile: (value, scope) => {
       const matches = compile(value, scope);
-      return (facts) => ask(facts.identity, (identity) => identity !== null && matches(identity));
+      return ({ identity }) => (identity === UNKNOWN ? null : identity !== null && matches(identity));
     },
     seen: (facts) => show(facts.identity, (identity) => identity.replace('spiffe://', '')),
   };
 }
 
 export const PRINCIPAL: Attribute = identityAttribute((value, { trustDomains }) => {
-  const accepted = expandPrincipal(value, trustDomains).map(matchPrincipal);
-  return (identity) => accepted.some((accepts) => accepts(identity));
+  const [first, ...others] = expandPrincipal(value, trustDomains).map(matchPrincipal);
+  if (first === undefined || others.length === 0) return first ?? (() => false);
+  return (identity) => first(identity) || others.some((accepts) => accepts(identity));
 });
 
 export const NAMESPACE: Attribute = identityAttribute(matchNamespace);
@@ -65,7 +76,7 @@ function addressAttribute(select: (facts: Facts) => Known<IpAddress | null>): At
     compile: (value) => {
       const block = parseIpBlock(value);
       if (block === null) return null;
-      return (facts) => ask(select(facts), (address) => address !== null && blockHolds(block, address));
+      return asking(select, (address) => address !== null && blockHolds(block, address));
     },
     seen: (facts) => show(select(facts), renderIp),
   };
@@ -96,7 +107,7 @@ function textAttribute(httpOnly: boolean, select: (facts: Facts) => Known<string
     httpOnly,
     compile: (value) => {
       const match = readStringMatch(value);
-      return (facts) => ask(select(facts), (text) => matchesString(match, text));
+      return asking(select, (text) => matchesString(match, text));
     },
     seen: (facts) => show(select(facts), (text) => (text === '' ? 'none' : text)),
   };
@@ -111,7 +122,7 @@ function pseudoHeader(select: (facts: Facts) => Known<string>, fold: (text: stri
     compile: (value) => {
       if (value === '*') return () => true;
       const match = readStringMatch(fold(value));
-      return (facts) => ask(select(facts), (text) => matchesString(match, fold(text)));
+      return asking(select, (text) => matchesString(match, fold(text)));
     },
     seen: (facts) => show(select(facts), (text) => text),
   };
@@ -137,7 +148,10 @@ export const PATH: Attribute = {
     const template = parsePathTemplate(value);
     // Envoy refuses a template that it cannot read together with the whole configuration: see `problems` of the engine.
     if (template === null) return () => false;
-    return (facts) => ask(facts.path, (path) => matchesPathTemplate(template, path));
+    return asking(
+      (facts) => facts.path,
+      (path) => matchesPathTemplate(template, path),
+    );
   },
 };
 
@@ -150,14 +164,16 @@ export function headerAttribute(written: string): Attribute {
     httpOnly: true,
     compile: (value, { joinHeaderLines }) => {
       const match = readStringMatch(value);
-      return ({ headers }) =>
-        ask(headers.get(name), (lines) => {
+      return asking(
+        ({ headers }) => headers.get(name),
+        (lines) => {
           if (lines === null) return false;
           if (value === '*') return true;
           return joinHeaderLines
             ? matchesString(match, lines.join(','))
             : lines.some((line) => matchesString(match, line));
-        });
+        },
+      );
     },
     seen: ({ headers }) => show(headers.joined(name), (text) => text),
   };
@@ -176,8 +192,7 @@ export const REQUEST_PRINCIPAL: Attribute = {
   httpOnly: true,
   compile: (value) => {
     const [issuer, subject] = readRequestPrincipal(value);
-    return (facts) =>
-      ask(facts.claims, (claims) => isText(claims?.['iss'], issuer) && isText(claims?.['sub'], subject));
+    return asking(claimsOf, (claims) => isText(claims?.['iss'], issuer) && isText(claims?.['sub'], subject));
   },
   seen: (facts) => show(facts.claims, (claims) => `${claimText(claims['iss'])}/${claimText(claims['sub'])}`),
 };
@@ -224,11 +239,10 @@ export function claimAttribute(path: readonly string[]): Attribute {
     compile: (value) => {
       const match = readStringMatch(value);
       const test = (item: unknown): Tri => typeof item === 'string' && matchesString(match, item);
-      return (facts) =>
-        ask(facts.claims, (claims) => {
-          const claim = claimAt(claims, path);
-          return Array.isArray(claim) ? some(claim, test) : test(claim);
-        });
+      return asking(claimsOf, (claims) => {
+        const claim = claimAt(claims, path);
+        return Array.isArray(claim) ? some(claim, test) : test(claim);
+      });
     },
     seen: (facts) => show(facts.claims, (claims) => claimText(claimAt(claims, path))),
   };
@@ -256,11 +270,13 @@ export function metadataAttribute(filter: string, key: string): Attribute {
       const list = value.startsWith('[') && value.endsWith(']');
       const match = readStringMatch(list ? value.replace(/^[[\]]+|[[\]]+$/g, '') : value);
       const test = (item: unknown): Tri => typeof item === 'string' && matchesString(match, item);
-      return (facts) =>
-        ask(facts.metadata, (metadata) => {
+      return asking(
+        (facts) => facts.metadata,
+        (metadata) => {
           const found = metadata[filter]?.[key];
           return list ? Array.isArray(found) && some(found, test) : test(found);
-        });
+        },
+      );
     },
     seen: (facts) => show(facts.metadata, (metadata) => claimText(metadata[filter]?.[key])),
   };

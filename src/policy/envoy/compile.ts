@@ -63,7 +63,7 @@ export function compileRules(policies: readonly AuthorizationPolicy[], context: 
     const idOf = (index: number): string =>
       `${context.idPrefix(policy)}ns[${policy.ref.namespace}]-policy[${policy.ref.name}]-rule[${index}]${context.idSuffix}`;
     if (policy.rules.length === 0) {
-      rules.push({ id: idOf(0), policy: policy.ref, index: 0, from: [], to: [[]], when: [] });
+      rules.push({ id: idOf(0), policy: policy.ref, index: 0, from: [], to: ANY, when: [] });
     }
     for (const [index, rule] of policy.rules.entries()) {
       const compiled = new RuleCompiler(policy, index, context).compile(rule);
@@ -74,6 +74,9 @@ export function compileRules(policies: readonly AuthorizationPolicy[], context: 
   rules.sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
   return { rules, dropped };
 }
+
+/** An absent `from` or `to`: everything. */
+const ANY: readonly (readonly Clause[])[] = [[]];
 
 type Body = Pick<CompiledRule, 'from' | 'to' | 'when'>;
 
@@ -111,7 +114,7 @@ class RuleCompiler {
       ),
     );
     if (this.#dropped !== null) return this.#dropped;
-    return { from: from.length === 0 ? [[]] : from, to: to.length === 0 ? [[]] : to, when };
+    return { from: from.length === 0 ? ANY : from, to: to.length === 0 ? ANY : to, when };
   }
 
   #pair(
@@ -162,11 +165,11 @@ export function clauseHolds(clause: Clause, facts: Facts): Tri {
 
 /** Whether a rule matches. */
 export function ruleMatches(rule: CompiledRule, facts: Facts): Tri {
-  const to = someHold(rule.to, facts);
+  const to = rule.to === ANY || someHold(rule.to, facts);
   if (to === false) return false;
-  const from = someHold(rule.from, facts);
+  const from = rule.from === ANY || someHold(rule.from, facts);
   if (from === false) return false;
-  const when = allHold(rule.when, facts);
+  const when = rule.when.length === 0 || allHold(rule.when, facts);
   if (when === false) return false;
   return to === null || from === null || when === null ? null : true;
 }

@@ -10,12 +10,15 @@ import { type Known, UNKNOWN } from './known.ts';
 import { acceptInbound, modeOf, type PortMode } from './mtls.ts';
 import type { EnvoyRequest, Transport } from './request.ts';
 import { hasRoute } from './route.ts';
-import type { MeshService } from './services.ts';
+import type { MeshService, PortProtocol } from './services.ts';
 import type { EnvoyInput } from './settings.ts';
 import { runTcp } from './tcp.ts';
 import { decisionOf, deny, type EnvoyDecision, nameOf, PRINTED_NOTHING, type Verdict } from './verdict.ts';
 
 const TRANSPORTS: readonly Transport[] = ['mtls', 'tls', 'plaintext'];
+
+/** Where a request is addressed to. */
+type Addressed = Pick<EnvoyRequest, 'service' | 'destinationAddress' | 'destinationPort'>;
 
 /** What one Envoy would answer. Pure; never throws. */
 export interface EnvoyEngine {
@@ -26,6 +29,10 @@ export interface EnvoyEngine {
   readonly problems: readonly string[];
   /** The mode in force at a port of the container. Only a sidecar has one. */
   modeOf(port: number): PortMode;
+  /** The servers of Gateways that this proxy is for; of a gateway only. */
+  readonly servers: readonly GatewayServer[];
+  /** What the port that a request arrives at is declared to speak. `auto`: it is found out from the first bytes. */
+  protocolOf(request: Addressed): PortProtocol;
   /** Decides about one request or connection. */
   decide(request: EnvoyRequest): EnvoyDecision;
 }
@@ -43,15 +50,32 @@ class Engine implements EnvoyEngine {
   readonly #mesh: Configuration;
   readonly #filters = new Map<string, Filters>();
   readonly problems: readonly string[];
+  readonly servers: readonly GatewayServer[];
 
   constructor(input: EnvoyInput) {
     this.#input = input;
     this.#mesh = readConfiguration(input);
     this.problems = this.#mesh.problems;
+    this.servers = this.#mesh.servers;
   }
 
   modeOf(port: number): PortMode {
     return modeOf(this.#mesh.peers, port);
+  }
+
+  protocolOf(request: Addressed): PortProtocol {
+    const { destinationPort: port } = request;
+    switch (this.#input.proxy.type) {
+      case 'sidecar':
+        return this.#mesh.protocols.get(port) ?? 'auto';
+      case 'gateway':
+        return this.#mesh.servers.some(({ ports, http }) => ports.includes(port) && !http) ? 'tcp' : 'http';
+      case 'waypoint': {
+        const service = this.#addressed(request);
+        if (service === UNKNOWN) return 'auto';
+        return service?.ports.find((candidate) => candidate.port === port)?.protocol ?? 'auto';
+      }
+    }
   }
 
   decide(request: EnvoyRequest): EnvoyDecision {
@@ -73,7 +97,7 @@ class Engine implements EnvoyEngine {
 
   #acceptAtSidecar(request: EnvoyRequest, transport: Transport): readonly Verdict[] {
     const { mode, policies } = this.modeOf(request.destinationPort);
-    const protocol = this.#mesh.protocols.get(request.destinationPort) ?? 'auto';
+    const protocol = this.protocolOf(request);
     const accepted = acceptInbound(mode, protocol, transport, request.protocol);
     if (accepted.kind === 'no-chain') {
       return [deny('listener', `${transport} does not fit mode ${mode}`, NO_CHAIN, policies)];
@@ -103,6 +127,11 @@ class Engine implements EnvoyEngine {
         return [deny('listener', 'no server of a Gateway fits TLS and server name', NO_CHAIN)];
       case 'no-certificate':
         return [deny('tls', 'the Gateway wants a client certificate', PRINTED_NOTHING)];
+      case 'no-own-certificate': {
+        const { namespace } = this.#input.proxy;
+        const because = `the Gateway's certificate ${accepted.name} is not in the gateway's namespace ${namespace}`;
+        return [deny('tls', because, PRINTED_NOTHING)];
+      }
       case 'unknown': {
         const refusal = deny('listener', 'no server of a Gateway may fit the server name', NO_CHAIN);
         return [refusal, ...this.#run(request, { ...assumed, identity: request.identity, servers: null })];
@@ -119,7 +148,7 @@ class Engine implements EnvoyEngine {
     if (transport !== 'mtls') return [deny('listener', 'a waypoint takes HBONE only', NO_CHAIN)];
     const foreign = this.#refuseForeign(request.identity);
     if (foreign !== null) return [foreign];
-    const service = this.#serviceAt(request.destinationAddress);
+    const service = this.#addressed(request);
     if (service === UNKNOWN) {
       return [
         deny('authorization', 'the addressed service is not known', null),
@@ -142,7 +171,13 @@ class Engine implements EnvoyEngine {
   }
 
   /** Null: no Service has this address; it may be a pod's. */
-  #serviceAt(address: Known<string>): Known<MeshService | null> {
+  #addressed({ service, destinationAddress: address }: Addressed): Known<MeshService | null> {
+    if (service !== null) {
+      const { kind, namespace, name } = service;
+      const isMeant = ({ ref }: MeshService): boolean =>
+        ref.kind === kind && ref.namespace === namespace && ref.name === name;
+      return this.#mesh.services.find(isMeant) ?? UNKNOWN;
+    }
     if (address === UNKNOWN) return UNKNOWN;
     const wanted = addressOf(address);
     const holds = (block: string): boolean => {
@@ -164,7 +199,8 @@ class Engine implements EnvoyEngine {
     const { proxy, settings } = this.#input;
     const filters = this.#filtersOf(chain.service, !chain.http);
     const { serverName } = request;
-    const peer = proxy.type === 'waypoint' ? null : addressOf(request.sourceAddress);
+    const client = addressOf(request.sourceAddress);
+    const peer = proxy.type === 'waypoint' ? null : client;
     const connection: HttpChain['connection'] = {
       identity: chain.identity,
       peer,
@@ -177,7 +213,6 @@ class Engine implements EnvoyEngine {
     const { servers } = chain;
     const route: HttpChain['route'] = (facts) => servers === null || hasRoute(this.#mesh.routes, servers, facts);
     const { secure } = chain;
-    const client = addressOf(request.sourceAddress);
     return runHttp({ proxy, settings, filters, secure, connection, client, route }, request);
   }
 

@@ -25,6 +25,10 @@ export interface GatewayServer {
   readonly tls: TlsMode;
   /** In lower case, without namespace. */
   readonly hosts: readonly string[];
+  /** It shows a certificate of the mesh (ISTIO_MUTUAL). */
+  readonly meshCertificate: boolean;
+  /** `credentialName` of a certificate that is known not to be there; null: there is one, or nobody knows. */
+  readonly missingCertificate: string | null;
   /** Plaintext requests are redirected to https. */
   readonly redirects: boolean;
 }
@@ -71,11 +75,24 @@ export function readServers(
           http: ['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB'].includes(kind) || (kind === 'HTTPS' && !isPassthrough(tls)),
           tls: kind === 'HTTPS' || kind === 'TLS' ? (TLS_MODES[textOf(tls['mode'])] ?? 'simple') : 'none',
           hosts: textListOf(server['hosts']).map((host) => (host.split('/').at(-1) ?? host).toLowerCase()),
+          meshCertificate: textOf(tls['mode']) === 'ISTIO_MUTUAL',
+          missingCertificate: missingCertificate(textOf(tls['credentialName']), objects, proxy),
           redirects: tls['httpsRedirect'] === true,
         },
       ];
     });
   });
+}
+
+/**
+ * A certificate is looked for in the gateway's own namespace only (istio 86c9f01f pilot/pkg/xds/sds.go). Where no Secret at
+ * all is among the objects, nothing is known of them.
+ */
+function missingCertificate(name: string, objects: readonly KubeObject[], proxy: EnvoyProxy): string | null {
+  const secrets = objects.filter(({ kind }) => kind === 'Secret');
+  if (name === '' || secrets.length === 0) return null;
+  const found = secrets.some(({ metadata }) => metadata.name === name && metadata.namespace === proxy.namespace);
+  return found ? null : name;
 }
 
 function isPassthrough(tls: Readonly<Record<string, unknown>>): boolean {
@@ -92,6 +109,7 @@ type AcceptedAtGateway =
   | { readonly kind: 'chain'; readonly server: GatewayServer; readonly certificate: boolean }
   | { readonly kind: 'no-chain' }
   | { readonly kind: 'no-certificate' }
+  | { readonly kind: 'no-own-certificate'; readonly name: string }
   | { readonly kind: 'closed' }
   | { readonly kind: 'unknown' };
 
@@ -113,6 +131,7 @@ export function acceptAtGateway(
   const name = serverName === UNKNOWN || serverName === null ? '' : serverName.toLowerCase();
   const server = mostSpecific(secure, ({ hosts }) => hosts, name);
   if (server === null) return { kind: 'no-chain' };
+  if (server.missingCertificate !== null) return { kind: 'no-own-certificate', name: server.missingCertificate };
   if (server.tls === 'mutual' && transport === 'tls') return { kind: 'no-certificate' };
   return { kind: 'chain', server, certificate: server.tls === 'mutual' || server.tls === 'optional' };
 }

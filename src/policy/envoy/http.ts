@@ -170,7 +170,7 @@ class HttpRun {
 
   /** An answer of Envoy's own: to gRPC it is 200 with a gRPC status, to HEAD it has no body. */
   #answer(status: number, details: string, body: string | null, flags: readonly string[] = []): Printed {
-    const grpc = this.#request.headers.some(([name, value]) => name.toLowerCase() === 'content-type' && isGrpc(value));
+    const grpc = this.#request.headers.some((line) => isContentType(line[0]) && isGrpc(line[1]));
     return {
       ...PRINTED_NOTHING,
       status: grpc ? 200 : status,
@@ -182,6 +182,12 @@ class HttpRun {
       auditHint: this.#notes.audit,
     };
   }
+}
+
+const CONTENT_TYPE = 'content-type';
+
+function isContentType(name: string): boolean {
+  return name.length === CONTENT_TYPE.length && name.toLowerCase() === CONTENT_TYPE;
 }
 
 /** The facts of a request; the client's address is worked out when a rule first asks for it. */

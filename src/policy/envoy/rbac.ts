@@ -156,8 +156,10 @@ function leaveResult(
 
 /** A rule that refuses matches, or may. */
 function denied(set: RuleSet, match: RuleSetMatch, facts: Facts): Refusal {
-  const matching = set.rules.filter((rule) => ruleMatches(rule, facts) === match.matched).map(({ policy }) => policy);
-  const determining = uniquePolicies(matching);
+  // Those before the first that matches need not be asked again.
+  const start = match.rule === UNKNOWN || match.rule === null ? 0 : set.rules.indexOf(match.rule);
+  const matching = set.rules.slice(start).filter((rule) => ruleMatches(rule, facts) === match.matched);
+  const determining = uniquePolicies(matching.map(({ policy }) => policy));
   const matches = match.matched === true ? 'matches' : 'may match';
   return {
     outcome: 'deny',
@@ -173,11 +175,22 @@ function noAllow(policies: readonly ObjectRef[], set: RuleSet, facts: Facts): Re
   return {
     outcome: 'deny',
     stage: 'authorization',
-    because: `ALLOW policies are in force and no rule of them matches: ${policies.map(nameOf).join(', ')}`,
+    because: noAllowText(policies),
     determining: policies,
     explain: () => nearMisses(set, facts),
     answer: 'none',
   };
+}
+
+/** The same for every request that a filter refuses. */
+const NO_ALLOW = new WeakMap<readonly ObjectRef[], string>();
+
+function noAllowText(policies: readonly ObjectRef[]): string {
+  const known = NO_ALLOW.get(policies);
+  if (known !== undefined) return known;
+  const text = `ALLOW policies are in force and no rule of them matches: ${policies.map(nameOf).join(', ')}`;
+  NO_ALLOW.set(policies, text);
+  return text;
 }
 
 function uniquePolicies(policies: readonly ObjectRef[]): readonly ObjectRef[] {

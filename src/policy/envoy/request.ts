@@ -1,3 +1,4 @@
+import type { ObjectRef } from '../../model/mesh.ts';
 import type { SpiffeId } from '../../model/record.ts';
 import { type Known, UNKNOWN } from './known.ts';
 
@@ -41,6 +42,8 @@ export interface EnvoyRequest {
   readonly destinationAddress: Known<string>;
   /** What the listener sees: the container's port at a sidecar and gateway, the Service's port at a waypoint. */
   readonly destinationPort: number;
+  /** At a waypoint: the Service that was addressed, where that is known otherwise than by its address; else null. */
+  readonly service: ObjectRef | null;
   /** SNI; null: none was sent. */
   readonly serverName: Known<string | null>;
   readonly method: Known<string>;
@@ -73,6 +76,7 @@ export function unknownRequest(port: number): EnvoyRequest {
     remoteAddress: UNKNOWN,
     destinationAddress: UNKNOWN,
     destinationPort: port,
+    service: null,
     serverName: UNKNOWN,
     method: UNKNOWN,
     host: UNKNOWN,

@@ -85,37 +85,60 @@ export function deny(
  */
 export function decisionOf(possible: readonly Verdict[]): EnvoyDecision {
   const last = possible.at(-1);
-  if (last === undefined) return undecided('no verdict is possible');
+  if (last === undefined) return undecided('no verdict is possible', []);
+  if (possible.length === 1) return settled(last, last.determining, last.printed);
   if (possible.some(({ outcome }) => outcome !== last.outcome)) {
     const reasons = [...new Set(possible.map(({ because }) => because))];
-    return { ...undecided(`depends on what is not known: ${reasons.join('; or ')}`), determining: unite(possible) };
+    const decision = undecided(`depends on what is not known: ${reasons.join('; or ')}`, unite(possible));
+    const explain = possible.findLast((verdict) => verdict.explain !== null)?.explain ?? null;
+    return explain === null ? decision : new Explained(decision, explain);
   }
-  const same = possible.length === 1 || possible.every((other) => isSame(other.printed, last.printed));
-  const printed = same ? last.printed : null;
-  const decision: EnvoyDecision = {
-    outcome: last.outcome,
-    because: last.because,
-    determining: unite(possible),
-    nearMiss: [],
-    error: printed === null || last.outcome === 'allow' ? null : (printed.details ?? printed.termination),
-    stage: last.stage,
-    printed,
-  };
-  return last.explain === null ? decision : withNearMiss(decision, last.explain);
+  const same = possible.every((other) => isSame(other.printed, last.printed));
+  return settled(last, unite(possible), same ? last.printed : null);
 }
 
-/** Near misses are made when somebody first looks. */
-function withNearMiss(decision: EnvoyDecision, explain: () => readonly NearMiss[]): EnvoyDecision {
-  let made: readonly NearMiss[] | null = null;
-  return Object.defineProperty(decision, 'nearMiss', { enumerable: true, get: () => (made ??= explain()) });
+function settled(verdict: Verdict, determining: readonly ObjectRef[], printed: Printed | null): EnvoyDecision {
+  const { outcome, because, stage, explain } = verdict;
+  const error = printed === null || outcome === 'allow' ? null : (printed.details ?? printed.termination);
+  const decision: EnvoyDecision = { outcome, because, determining, nearMiss: [], error, stage, printed };
+  return explain === null ? decision : new Explained(decision, explain);
 }
 
-function undecided(because: string): EnvoyDecision {
-  return { outcome: 'unknown', because, determining: [], nearMiss: [], error: null, stage: null, printed: null };
+/**
+ * Near misses are made when somebody first looks. A class with its getter on the prototype: to define one on each object
+ * costs more than to decide.
+ */
+class Explained implements EnvoyDecision {
+  readonly outcome: EnvoyDecision['outcome'];
+  readonly because: string;
+  readonly determining: readonly ObjectRef[];
+  readonly error: string | null;
+  readonly stage: Stage | null;
+  readonly printed: Printed | null;
+  readonly #explain: () => readonly NearMiss[];
+  #nearMiss: readonly NearMiss[] | null = null;
+
+  constructor(decision: EnvoyDecision, explain: () => readonly NearMiss[]) {
+    this.outcome = decision.outcome;
+    this.because = decision.because;
+    this.determining = decision.determining;
+    this.error = decision.error;
+    this.stage = decision.stage;
+    this.printed = decision.printed;
+    this.#explain = explain;
+  }
+
+  get nearMiss(): readonly NearMiss[] {
+    this.#nearMiss ??= this.#explain();
+    return this.#nearMiss;
+  }
+}
+
+function undecided(because: string, determining: readonly ObjectRef[]): EnvoyDecision {
+  return { outcome: 'unknown', because, determining, nearMiss: [], error: null, stage: null, printed: null };
 }
 
 function unite(verdicts: readonly Verdict[]): readonly ObjectRef[] {
-  if (verdicts.length === 1) return verdicts[0]?.determining ?? [];
   const refs = verdicts.flatMap(({ determining }) => determining);
   return [...new Map(refs.map((ref) => [`${ref.kind}/${ref.namespace}/${ref.name}`, ref])).values()];
 }

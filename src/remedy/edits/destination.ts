@@ -70,7 +70,9 @@ export function workloadsSelected(mesh: MeshView, namespace: string | null, matc
   return new Set(selected.map((pod) => `${pod.namespace}/${workloadOf(pod.name)}`));
 }
 
+/** A gateway that refused decides by its own policies: the Service behind it has no say. */
 function dialledService(finding: Finding, mesh: MeshView): Service | null {
+  if (finding.enforcedBy === 'gateway') return null;
   const { address, service } = finding.destination;
   const byAddress = address === null ? null : mesh.serviceByIp(address);
   return byAddress ?? (service === null ? null : mesh.serviceByHost(service));

@@ -1,0 +1,43 @@
+import type { KubeObject, MeshView, ObjectRef } from '../../model/mesh.ts';
+import { validateForApply } from '../validate.ts';
+
+/** The policies of a mesh that count. */
+export interface InForce {
+  /** AuthorizationPolicies, PeerAuthentications and RequestAuthentications by namespace. */
+  readonly byNamespace: ReadonlyMap<string, readonly KubeObject[]>;
+  readonly all: readonly KubeObject[];
+  /** Manifests that an API server would refuse; they count as absent. */
+  readonly refused: readonly { readonly ref: ObjectRef; readonly reason: string }[];
+}
+
+const KINDS = ['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthentication'];
+
+/**
+ * Sorts out what admission would refuse. An object that a cluster has stored is in force, whatever admission says of it
+ * today: the webhook may have been absent or of another release.
+ */
+export function readInForce(mesh: MeshView): InForce {
+  const byNamespace = new Map<string, KubeObject[]>();
+  const all: KubeObject[] = [];
+  const refused: { ref: ObjectRef; reason: string }[] = [];
+  for (const object of KINDS.flatMap((kind) => mesh.objectsOf(kind))) {
+    const { kind, metadata } = object;
+    const answer = isStored(object) ? null : validateForApply(object);
+    if (answer?.valid === false) {
+      const ref = { kind, namespace: metadata.namespace, name: metadata.name };
+      refused.push({ ref, reason: answer.errors[0] ?? 'it is not valid' });
+      continue;
+    }
+    all.push(object);
+    const group = byNamespace.get(metadata.namespace);
+    if (group === undefined) byNamespace.set(metadata.namespace, [object]);
+    else group.push(object);
+  }
+  return { byNamespace, all, refused };
+}
+
+/** The API server gives these to every object it stores. */
+function isStored({ raw }: KubeObject): boolean {
+  const metadata = raw['metadata'];
+  return typeof metadata === 'object' && metadata !== null && ('uid' in metadata || 'resourceVersion' in metadata);
+}
