@@ -9,7 +9,7 @@ import { decideObserved } from '../src/policy/envoy/observed.ts';
 import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { refOf } from '../src/remedy/edits/change.ts';
 import { changeDestinationTls } from '../src/remedy/edits/destination-rule.ts';
-import { exemptPort, step } from '../src/remedy/edits/index.ts';
+import { enrolCaller, exemptPort, step } from '../src/remedy/edits/index.ts';
 import { parseHostPort } from '../src/text/address.ts';
 import { sourceName } from '../src/text/ends.ts';
 import { isPrivateAddress } from '../src/text/private-address.ts';
@@ -75,7 +75,10 @@ export const rule: Rule = {
     // What arrived is all that the line shows, so replaying it cannot prove a change at the caller: steps, not a change.
     if (setting !== null) return [{ ...changeDestinationTls(setting, true), changes: [] }];
     const isPlaintext = flow !== undefined && envoyFacts(flow.record)?.serverName === null;
-    const enrol = flow !== undefined && hasSidecar(callerPod(flow.record, mesh)) ? [] : [enrolCaller(finding)];
+    const enrol =
+      flow !== undefined && hasSidecar(callerPod(flow.record, mesh))
+        ? []
+        : [askForDestinationRules(enrolCaller(finding, mesh))];
     const exempt = isPlaintext ? exemptPort(finding, mesh) : [];
     return enrol.length + exempt.length > 0 ? [...enrol, ...exempt] : [repairCaller(finding)];
   },
@@ -197,23 +200,14 @@ function isGateway({ labels }: Pod): boolean {
   return 'gateway.networking.k8s.io/gateway-name' in labels || /gateway$/.test(labels['istio'] ?? '');
 }
 
-function enrolCaller(finding: Finding): Draft {
-  const namespace = wordOr(finding.source.namespace, 'SOURCE_NAMESPACE');
-  return step(
-    'enrol',
-    'Bring the client into the mesh; if it has a sidecar, remove the DestinationRule that turns mutual TLS off.',
-    {
-      risk: 'Pods of the namespace get a sidecar when they are restarted.',
-      confirm: [
-        `kubectl get namespace ${namespace} --show-labels`,
-        `kubectl get pods -A -o wide | grep -F ${wordOr(finding.source.addresses[0] ?? null, 'CLIENT_IP')}`,
-        'kubectl get destinationrules -A -o yaml',
-        `kubectl -n ${wordOr(finding.destination.namespace, 'DESTINATION_NAMESPACE')} get peerauthentications -o yaml`,
-      ],
-      apply: [`kubectl label namespace ${namespace} istio-injection=enabled`],
-      rollback: [`kubectl label namespace ${namespace} istio-injection-`],
-    },
-  );
+/** A client that has a sidecar comes in plain text too, where a DestinationRule says so. */
+function askForDestinationRules(draft: Draft): Draft {
+  const confirm = [...draft.commands.confirm, 'kubectl get destinationrules -A -o yaml'];
+  return {
+    ...draft,
+    summary: `${draft.summary} If it has a sidecar: a DestinationRule turns mutual TLS off.`,
+    commands: { ...draft.commands, confirm },
+  };
 }
 
 function repairCaller(finding: Finding): Draft {

@@ -29,7 +29,7 @@ export const rule: Rule = {
       change:
         'Expired or not yet valid: renew the token, check clocks. Issuer: compare iss with jwtRules.issuer letter by letter, also a trailing slash. Audience: add the audience or let the issuer set it. Key: check jwksUri and that istiod reaches it; after a key rotation it takes up to 20 minutes.',
       never:
-        'Do not delete the RequestAuthentication: then any string in the Authorization header passes. Do not exempt paths such as /v1* from the policies of the gateway.',
+        'Do not delete the RequestAuthentication: then any string in the Authorization header passes. Do not exempt paths such as /v1* from the policies of the gateway. Debug lines of the proxy hold request headers, tokens and cookies among them: set the level back afterwards, and do not pass those lines on.',
     },
     cites: [
       'envoy 1.37 source/extensions/filters/http/jwt_authn/filter.cc',

@@ -37,7 +37,7 @@ export const rule: Rule = {
       change:
         'Admit the caller in one of the ALLOW policies, with exactly its identity and the operation it needs, or add an ALLOW policy of its own: ALLOW policies are OR-ed. A caller that came in plaintext has no identity and must join the mesh first. A missing token also ends here, when the rule wants request principals: then the caller must send its token.',
       never:
-        'Do not delete the policy and do not admit everybody (rules: [{}]). Do not name a principal for a caller that came in plaintext: it never matches. Do not replace identities by addresses or headers, which callers can choose.',
+        'Do not delete the policy and do not admit everybody (rules: [{}]). Do not name a principal for a caller that came in plaintext: it never matches. Do not replace identities by addresses or headers, which callers can choose. Debug lines of the proxy hold request headers, tokens and cookies among them: set the level back afterwards, and do not pass those lines on.',
     },
     cites: [
       'envoy 1.37 source/extensions/filters/http/rbac/rbac_filter.cc',

@@ -25,7 +25,8 @@ export const rule: Rule = {
       ],
       change:
         'Add %RESPONSE_CODE_DETAILS% and %CONNECTION_TERMINATION_DETAILS% to meshConfig.accessLogFormat. Then the line says whether a DENY rule matched or no ALLOW rule did, and the change follows from that.',
-      never: 'Do not change a policy before you know which one it was.',
+      never:
+        'Do not change a policy before you know which one it was. Debug lines of the proxy hold request headers, tokens and cookies among them: set the level back afterwards, and do not pass those lines on.',
     },
     cites: [
       'envoy 1.37 source/extensions/filters/http/rbac/rbac_filter.cc',
@@ -60,6 +61,7 @@ export const rule: Rule = {
     return [
       step('investigate', 'Find the policy: list what applies to the destination, and let the log print the details.', {
         confirm: [`istioctl x authz check ${pod}`, 'kubectl get authorizationpolicies -A'],
+        risk: 'At level debug the proxy logs request headers, tokens and cookies among them.',
         verify: [`istioctl proxy-config log ${pod} --level rbac:debug`],
         rollback: [`istioctl proxy-config log ${pod} --level rbac:warning`],
       }),

@@ -20,7 +20,7 @@ export const rule: Rule = {
       confirm: [
         'kubectl -n istio-system logs deploy/istiod | grep -i jwks',
         'kubectl get requestauthentications -A -o yaml | grep -e issuer -e jwksUri',
-        'kubectl -n istio-system exec deploy/istiod -- curl -sv JWKS_URI',
+        'kubectl -n istio-system debug -it ISTIOD_POD --image=curlimages/curl -- curl -sv JWKS_URI',
       ],
       change:
         'Make the URI reachable for istiod: egress NetworkPolicy, proxy, CA bundle. If it is served in the mesh under STRICT, istiod speaks plain text to it: use an address outside of it, or put the keys into jwks.',

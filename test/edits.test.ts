@@ -1163,49 +1163,64 @@ describe('forbiddenForm', () => {
   });
   const cases: readonly (readonly [string | null, ObjectChange])[] = [
     [
-      'N-02',
+      'principal-not-exact',
       change('AuthorizationPolicy', {
         spec: { rules: [{ from: [{ source: { principals: ['spiffe://c/ns/a/sa/b'] } }] }] },
       }),
     ],
     [
-      'N-02',
+      'principal-not-exact',
       change('AuthorizationPolicy', { spec: { rules: [{ from: [{ source: { notPrincipals: ['c/ns/a/*'] } }] }] } }),
     ],
-    ['N-04', change('PeerAuthentication', { spec: { mtls: { mode: 'PERMISSIVE' } } })],
-    ['N-05', change('PeerAuthentication', { spec: { portLevelMtls: { 80: { mode: 'PERMISSIVE' } } } })],
+    ['plaintext-for-all', change('PeerAuthentication', { spec: { mtls: { mode: 'PERMISSIVE' } } })],
     [
-      'N-06',
+      'port-mode-without-selector',
+      change('PeerAuthentication', { spec: { portLevelMtls: { 80: { mode: 'PERMISSIVE' } } } }),
+    ],
+    [
+      'network-rule-without-peers',
       change(
         'NetworkPolicy',
         { spec: { ingress: [{ ports: [{ port: 15008 }] }] } },
         { spec: { ingress: [{ from: [{}], ports: [] }] } },
       ),
     ],
-    ['N-07', change('Namespace', { metadata: { labels: { 'istio.io/dataplane-mode': 'none' } } })],
-    ['N-08', change('AuthorizationPolicy', { spec: { rules: [{}] } })],
-    ['N-08', change('AuthorizationPolicy', { spec: { rules: [{ from: [{ source: { namespaces: ['*'] } }] }] } })],
-    ['N-09', change('AuthorizationPolicy', { spec: { rules: [{ to: [{ operation: { paths: ['/metrics'] } }] }] } })],
+    ['leaves-mesh', change('Namespace', { metadata: { labels: { 'istio.io/dataplane-mode': 'none' } } })],
+    ['allows-everybody', change('AuthorizationPolicy', { spec: { rules: [{}] } })],
     [
-      'N-12',
+      'allows-everybody',
+      change('AuthorizationPolicy', { spec: { rules: [{ from: [{ source: { namespaces: ['*'] } }] }] } }),
+    ],
+    [
+      'operation-for-everybody',
+      change('AuthorizationPolicy', {
+        spec: { rules: [{ from: [{ source: { ipBlocks: ['0.0.0.0/0'] } }], to: [{ operation: { ports: ['80'] } }] }] },
+      }),
+    ],
+    [
+      'operation-for-everybody',
+      change('AuthorizationPolicy', { spec: { rules: [{ to: [{ operation: { paths: ['/metrics'] } }] }] } }),
+    ],
+    [
+      'trusts-header',
       change('AuthorizationPolicy', { spec: { rules: [{ when: [{ key: 'request.headers[x]', values: ['y'] }] }] } }),
     ],
     [
-      'N-13',
+      'protection-removed',
       change(
         'AuthorizationPolicy',
         { spec: { action: 'CUSTOM', rules: [{ to: [{ operation: { notPaths: ['/v1*'] } }] }] } },
         { spec: { action: 'CUSTOM', rules: [{ to: [{ operation: { notPaths: [] } }] }] } },
       ),
     ],
-    ['N-13', { ...change('AuthorizationPolicy', {}), op: 'delete', after: null }],
+    ['protection-removed', { ...change('AuthorizationPolicy', {}), op: 'delete', after: null }],
     [
-      'N-15',
+      'mutual-tls-for-all-hosts',
       change('DestinationRule', { spec: { host: '*.local', trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' } } } }),
     ],
-    ['N-18', change('Sidecar', { spec: { egress: [{ hosts: ['*/*'] }] } })],
-    ['N-19', change('VirtualService', { spec: { hosts: ['*'] } })],
-    ['N-20', change('ValidatingWebhookConfiguration', { webhooks: [{ failurePolicy: 'Ignore' }] })],
+    ['egress-to-all', change('Sidecar', { spec: { egress: [{ hosts: ['*/*'] }] } })],
+    ['captures-all-hosts', change('VirtualService', { spec: { hosts: ['*'] } })],
+    ['ignores-webhook-failure', change('ValidatingWebhookConfiguration', { webhooks: [{ failurePolicy: 'Ignore' }] })],
     [null, change('AuthorizationPolicy', { spec: { action: 'DENY', rules: [{}] } })],
     [
       null,

@@ -7,14 +7,14 @@ const RFC3339 = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,9}))?(?
  * null if it is no such time.
  */
 export function parseInstant(text: string): Instant | null {
-  if (isInstant(text)) return text;
+  if (isInstant(text)) return Number.isNaN(Date.parse(text)) ? null : text;
   const match = RFC3339.exec(text);
   if (match === null) return null;
   const [, date = '', time = '', fraction = '', zulu, sign, hours = '00', minutes = '00'] = match;
   const micros = `${fraction}000000`.slice(0, 6);
-  if (zulu !== undefined) return `${date}T${time}.${micros}Z`;
   const epoch = Date.parse(`${date}T${time}Z`);
   if (Number.isNaN(epoch)) return null;
+  if (zulu !== undefined) return `${date}T${time}.${micros}Z`;
   const offsetMs = (Number(hours) * 60 + Number(minutes)) * 60_000 * (sign === '-' ? -1 : 1);
   return `${new Date(epoch - offsetMs).toISOString().slice(0, 19)}.${micros}Z`;
 }

@@ -132,7 +132,7 @@ function enrolNamespace(namespace: string, workload: string | null, way: Enrolme
       confirm: [`kubectl get namespace ${word} --show-labels`, `kubectl -n ${word} get networkpolicies`],
       apply: [
         labelNamespace(namespace, way),
-        ...(way.ambient ? [] : [`kubectl -n ${word} rollout restart deployment`]),
+        ...(way.ambient ? [] : [`kubectl -n ${word} rollout restart deployment ${wordOr(workload, 'WORKLOAD')}`]),
       ],
       verify: [verifyCommand(namespace, way)],
       rollback: [`kubectl label namespace ${word} ${key}-`],

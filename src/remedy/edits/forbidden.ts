@@ -6,7 +6,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** A form of advice that is wrong wherever it is given, as far as one change shows it. */
 interface Form {
-  /** Number in the list of what must never be advised. */
+  /** A word for it, which the problem printed in its place names. */
   readonly id: string;
   readonly kinds: readonly string[];
   /** True if the change brings it in: what `before` had already is no fault of the change. */
@@ -15,32 +15,36 @@ interface Form {
 
 /** The forms, by what an object must not become. Which others are wrong depends on more than the change. */
 const FORMS: readonly Form[] = [
-  { id: 'N-02', kinds: ['AuthorizationPolicy'], has: hasBadPrincipal },
-  { id: 'N-04', kinds: ['PeerAuthentication'], has: newly(isOpenForAll) },
-  { id: 'N-05', kinds: ['PeerAuthentication'], has: newly(hasPortsWithoutSelector) },
-  { id: 'N-06', kinds: ['NetworkPolicy'], has: hasRuleWithoutPeers },
-  { id: 'N-07', kinds: [], has: newly(leavesMesh) },
-  { id: 'N-08', kinds: ['AuthorizationPolicy'], has: allowsAll },
-  { id: 'N-09', kinds: ['AuthorizationPolicy'], has: allowsPathsToAll },
-  { id: 'N-12', kinds: ['AuthorizationPolicy'], has: trustsHeaders },
-  { id: 'N-13', kinds: ['AuthorizationPolicy'], has: exemptsPaths },
-  { id: 'N-15', kinds: ['DestinationRule'], has: newly(coversAllLocalHosts) },
-  { id: 'N-16', kinds: ['Gateway'], has: mixesProtocols },
-  { id: 'N-18', kinds: ['Sidecar'], has: newly(opensEgress) },
-  { id: 'N-19', kinds: ['VirtualService'], has: newly(capturesAllHosts) },
-  { id: 'N-20', kinds: ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'], has: newly(ignoresFailure) },
+  { id: 'principal-not-exact', kinds: ['AuthorizationPolicy'], has: hasBadPrincipal },
+  { id: 'plaintext-for-all', kinds: ['PeerAuthentication'], has: newly(isOpenForAll) },
+  { id: 'port-mode-without-selector', kinds: ['PeerAuthentication'], has: newly(hasPortsWithoutSelector) },
+  { id: 'network-rule-without-peers', kinds: ['NetworkPolicy'], has: hasRuleWithoutPeers },
+  { id: 'leaves-mesh', kinds: [], has: newly(leavesMesh) },
+  { id: 'allows-everybody', kinds: ['AuthorizationPolicy'], has: allowsAll },
+  { id: 'operation-for-everybody', kinds: ['AuthorizationPolicy'], has: allowsPathsToAll },
+  { id: 'trusts-header', kinds: ['AuthorizationPolicy'], has: trustsHeaders },
+  { id: 'protection-removed', kinds: ['AuthorizationPolicy'], has: exemptsPaths },
+  { id: 'mutual-tls-for-all-hosts', kinds: ['DestinationRule'], has: newly(coversAllLocalHosts) },
+  { id: 'mixed-protocols', kinds: ['Gateway'], has: mixesProtocols },
+  { id: 'egress-to-all', kinds: ['Sidecar'], has: newly(opensEgress) },
+  { id: 'captures-all-hosts', kinds: ['VirtualService'], has: newly(capturesAllHosts) },
+  {
+    id: 'ignores-webhook-failure',
+    kinds: ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'],
+    has: newly(ignoresFailure),
+  },
 ];
 
 /** What no change may delete, and the form that would be. */
 const KEPT: Readonly<Record<string, string>> = {
-  AuthorizationPolicy: 'N-13',
-  PeerAuthentication: 'N-04',
-  RequestAuthentication: 'N-14',
-  NetworkPolicy: 'N-06',
+  AuthorizationPolicy: 'protection-removed',
+  PeerAuthentication: 'plaintext-for-all',
+  RequestAuthentication: 'token-check-removed',
+  NetworkPolicy: 'network-rule-without-peers',
 };
 
 /**
- * The form of wrong advice that a change would be (`N-02`, …), judged on the change alone; null: none that can be seen so.
+ * The form of wrong advice that a change would be (`principal-not-exact`, …), judged on the change alone; null: none that can be seen so.
  * Only what the change brings in counts. The object may be anything. Never throws.
  */
 export function forbiddenForm(change: ObjectChange): string | null {
@@ -129,21 +133,28 @@ function allowsAll(after: Json, before: Json): boolean {
 }
 
 function matchesAll(rule: Json): boolean {
-  const { from, to, when } = rule;
+  const { to, when } = rule;
   if (listOf(to).length > 0 || listOf(when).length > 0) return false;
-  return listOf(from).length === 0 || sourcesOf(rule).some((source) => isAnybody(source));
+  return isFromAnybody(rule);
 }
 
-/** No condition, or one that everybody with a certificate meets. */
+const EVERYTHING = ['*', '0.0.0.0/0', '::/0'];
+
+/** No condition, or one that everybody (with a certificate) meets. */
 function isAnybody(source: Json): boolean {
   const conditions = Object.values(source).filter((value) => textsOf(value).length > 0);
-  return conditions.every((value) => textsOf(value).includes('*'));
+  return conditions.every((value) => textsOf(value).some((text) => EVERYTHING.includes(text)));
+}
+
+/** No source is asked for, or one that is everybody. */
+function isFromAnybody(rule: Json): boolean {
+  return listOf(rule['from']).length === 0 || sourcesOf(rule).some((source) => isAnybody(source));
 }
 
 function allowsPathsToAll(after: Json, before: Json): boolean {
   if (actionOf(after) !== 'ALLOW') return false;
   const open = (object: Json): number =>
-    rulesOf(object).filter((rule) => listOf(rule['from']).length === 0 && listOf(rule['to']).length > 0).length;
+    rulesOf(object).filter((rule) => isFromAnybody(rule) && listOf(rule['to']).length > 0).length;
   return open(after) > open(before);
 }
 
@@ -152,7 +163,7 @@ function trustsHeaders(after: Json, before: Json): boolean {
   const trusting = (object: Json): number =>
     rulesOf(object).filter((rule) => {
       const keys = listOf(rule['when']).map((condition) => textOf(valueAt(condition, 'key')) ?? '');
-      return listOf(rule['from']).length === 0 && keys.some((key) => key.startsWith('request.headers['));
+      return isFromAnybody(rule) && keys.some((key) => key.startsWith('request.headers['));
     }).length;
   return trusting(after) > trusting(before);
 }
