@@ -1,34 +1,23 @@
 import type { Parser, Skimmed } from '../model/record.ts';
 import type { Flow, Traffic } from '../model/traffic.ts';
-import { parseInstant } from '../text/time.ts';
+import { instantOfStamp, type Stamp, stampAt } from '../text/stamp.ts';
 import type { KnownLine } from '../traffic/recognize.ts';
+import { MAX_SAMPLES } from '../traffic/traffic.ts';
+import { type Shape, ShapeStore } from './shapes.ts';
 
-/** Shapes remembered; when there are more, all are forgotten and learnt again. About 1 KiB each. */
-const MAX_SHAPES = 20_000;
-/** Shapes with one hash; the oldest is forgotten. */
-const MAX_BUCKET = 8;
 /** Pieces that a shape may have. */
-const MAX_PIECES = 16;
-
-/** A shape that was parsed once: its bytes, and the flow of its records. */
-interface Shape {
-  readonly parser: Parser;
-  readonly flow: Flow;
-  readonly bytes: Buffer;
-  /** Ends of the pieces in `bytes`. */
-  readonly ends: readonly number[];
-  /** The latest time seen, as printed. */
-  readonly last: Buffer;
-}
+const MAX_PIECES = 20;
 
 /**
- * The memory of the bulk road: most lines of a log have a shape that was parsed before, and need only be counted. Without
- * it everything comes out the same, later; a test says so.
+ * The bulk road: most lines of a log have a shape that was parsed before, and need only be counted. Without it everything
+ * comes out the same, later; a test says so.
  */
 export class BulkCounter {
   readonly #traffic: Traffic;
   readonly #parsers: readonly Parser[];
-  readonly #buckets = new Map<number, Shape[]>();
+  readonly #shapes = new ShapeStore();
+  /** `overflow.records` when the memory was empty: a flow that was dropped must not be counted up. */
+  #overflow = 0;
   readonly #skimmed: Skimmed = {
     spans: new Int32Array(2 * MAX_PIECES),
     pieces: 0,
@@ -38,11 +27,10 @@ export class BulkCounter {
     bytesReceived: 0,
     durationMs: 0,
   };
-  #size = 0;
-  /** `overflow.records` when the memory was empty: a flow that was dropped must not be counted up. */
-  #overflow = 0;
-  /** The parser that skimmed the last line; the next one is likely its too. */
+  /** What is known of the last line. The parser that skimmed it is likely the next line's too; null: none did. */
   #parser: Parser | null = null;
+  #time: Stamp = Number.NaN;
+  #shape: Shape | null = null;
 
   constructor(traffic: Traffic, parsers: readonly Parser[]) {
     this.#traffic = traffic;
@@ -51,118 +39,68 @@ export class BulkCounter {
 
   /** Counts the line from `start` to `end` if its shape is known; answers its parser. Null: it must be parsed. */
   count(bytes: Buffer, start: number, end: number): Parser | null {
-    if (!this.#skim(bytes, start, end)) return null;
+    const skimmed = this.#skimmed;
+    this.#parser = this.#skim(bytes, start, end);
+    if (this.#parser === null) return null;
+    this.#time = stampAt(bytes, skimmed.timeStart, skimmed.timeEnd);
     if (this.#traffic.overflow.records !== this.#overflow) this.forget();
-    const shape = this.#find(bytes);
-    return shape !== null && this.#add(shape, bytes) ? shape.parser : null;
+    this.#shape = this.#shapes.find(bytes, skimmed, this.#parser);
+    return this.#shape !== null && this.#add(this.#shape) ? this.#parser : null;
   }
 
   /** Remembers the shape of the line that `count` refused last, now that it was parsed. */
   learn(bytes: Buffer, known: KnownLine): void {
-    if (known.parser !== this.#parser) return;
-    if (this.#size >= MAX_SHAPES) this.forget();
-    const { spans, pieces, timeStart, timeEnd } = this.#skimmed;
-    const parts: Buffer[] = [];
-    const ends: number[] = [];
-    let length = 0;
-    for (let piece = 0; piece < pieces; piece++) {
-      const part = bytes.subarray(spans[2 * piece], spans[2 * piece + 1]);
-      length += part.length;
-      parts.push(part);
-      ends.push(length);
+    if (known.parser !== this.#parser || !isSettled(known.flow, this.#time)) return;
+    if (this.#shape !== null) {
+      this.#shape.floor = this.#time;
+      return;
     }
-    const bucket = this.#buckets.get(this.#hash(bytes)) ?? [];
-    if (bucket.length >= MAX_BUCKET) settle(bucket.shift());
-    else this.#size++;
-    const last = Buffer.from(bytes.subarray(timeStart, timeEnd));
-    bucket.push({ ...known, bytes: Buffer.concat(parts), ends, last });
-    this.#buckets.set(this.#hash(bytes), bucket);
+    if (this.#shapes.isFull) this.forget();
+    settle(this.#shapes.add(bytes, this.#skimmed, known, this.#time));
   }
 
   /** Writes what is held back into the flows, and forgets all shapes. To be called at the end. */
   forget(): void {
-    for (const bucket of this.#buckets.values()) for (const shape of bucket) settle(shape);
-    this.#buckets.clear();
-    this.#size = 0;
+    for (const shape of this.#shapes.clear()) settle(shape);
     this.#overflow = this.#traffic.overflow.records;
   }
 
-  #skim(bytes: Buffer, start: number, end: number): boolean {
-    if (this.#parser?.skim?.(bytes, start, end, this.#skimmed)) return true;
+  #skim(bytes: Buffer, start: number, end: number): Parser | null {
+    const last = this.#parser;
+    if (last?.skim?.(bytes, start, end, this.#skimmed)) return last;
     for (const parser of this.#parsers) {
-      if (parser === this.#parser || !parser.skim?.(bytes, start, end, this.#skimmed)) continue;
-      this.#parser = parser;
-      return true;
+      if (parser !== last && parser.skim?.(bytes, start, end, this.#skimmed)) return parser;
     }
-    this.#parser = null;
-    return false;
-  }
-
-  #find(bytes: Buffer): Shape | null {
-    const bucket = this.#buckets.get(this.#hash(bytes));
-    if (bucket === undefined) return null;
-    for (const shape of bucket) if (shape.parser === this.#parser && this.#equals(shape, bytes)) return shape;
     return null;
   }
 
-  /** Every fourth byte is enough to tell most shapes apart; equality is checked on all. */
-  #hash(bytes: Buffer): number {
-    const { spans, pieces } = this.#skimmed;
-    let value = pieces;
-    for (let piece = 0; piece < pieces; piece++) {
-      const end = spans[2 * piece + 1] as number;
-      for (let index = spans[2 * piece] as number; index < end; index += 4) {
-        value = (Math.imul(value, 31) + (bytes[index] as number)) | 0;
-      }
-    }
-    return value;
-  }
-
-  #equals(shape: Shape, bytes: Buffer): boolean {
-    const { spans, pieces } = this.#skimmed;
-    if (pieces !== shape.ends.length) return false;
-    let from = 0;
-    for (let piece = 0; piece < pieces; piece++) {
-      const to = shape.ends[piece] as number;
-      const start = spans[2 * piece] as number;
-      const end = spans[2 * piece + 1] as number;
-      if (end - start !== to - from || shape.bytes.compare(bytes, start, end, from, to) !== 0) return false;
-      from = to;
-    }
-    return true;
-  }
-
-  /**
-   * Counts a line of the shape. False, and nothing is counted: it is not later than the last one, so it may be one to
-   * keep, or its flow keeps evidence still.
-   */
-  #add(shape: Shape, bytes: Buffer): boolean {
-    const { flow, last } = shape;
-    const { timeStart, timeEnd } = this.#skimmed;
-    if (flow.samples.length > 0 || timeEnd - timeStart !== last.length) return false;
-    if (!isLater(bytes, timeStart, last)) return false;
-    for (let index = 0; index < last.length; index++) last[index] = bytes[timeStart + index] as number;
+  /** Counts a line of the shape. False, and nothing is counted: it is too early, so it may be one to keep. */
+  #add(shape: Shape): boolean {
+    const time = this.#time;
+    if (!(time > shape.floor)) return false;
+    if (time > shape.last) shape.last = time;
+    const { flow } = shape;
+    const { bytesSent, bytesReceived, durationMs } = this.#skimmed;
     flow.count++;
-    flow.bytesSent = (flow.bytesSent ?? 0) + this.#skimmed.bytesSent;
-    flow.bytesReceived = (flow.bytesReceived ?? 0) + this.#skimmed.bytesReceived;
-    flow.maxDurationMs = Math.max(flow.maxDurationMs ?? 0, this.#skimmed.durationMs);
+    flow.bytesSent = (flow.bytesSent ?? 0) + bytesSent;
+    flow.bytesReceived = (flow.bytesReceived ?? 0) + bytesReceived;
+    flow.maxDurationMs = Math.max(flow.maxDurationMs ?? 0, durationMs);
     return true;
   }
 }
 
-/** Whether the time that stands in `bytes` at `start` is later than `last`, which has as many digits. */
-function isLater(bytes: Buffer, start: number, last: Buffer): boolean {
-  for (let index = 0; index < last.length; index++) {
-    const difference = (bytes[start + index] as number) - (last[index] as number);
-    if (difference !== 0) return difference > 0;
-  }
-  return false;
+/** Whether a record that is later than this one of the flow can change nothing but counts: all samples are as early. */
+function isSettled({ samples }: Flow, time: Stamp): boolean {
+  if (Number.isNaN(time)) return false;
+  if (samples.length === 0) return true;
+  const latest = samples[MAX_SAMPLES - 1]?.time ?? null;
+  return latest !== null && latest <= instantOfStamp(time);
 }
 
 /** The latest time of a shape goes into its flow. */
-function settle(shape: Shape | undefined): void {
-  if (shape === undefined) return;
-  const time = parseInstant(shape.last.toString('latin1'));
+function settle(shape: Shape | null): void {
+  if (shape === null) return;
   const { flow } = shape;
-  if (time !== null && (flow.lastSeen === null || time > flow.lastSeen)) flow.lastSeen = time;
+  const time = instantOfStamp(shape.last);
+  if (flow.lastSeen === null || time > flow.lastSeen) flow.lastSeen = time;
 }
