@@ -281,6 +281,13 @@ describe('what is not known', () => {
     expect(ask(mesh, 'shop/web', 'ledger.bank:80', { method: 'GET', path: '/a' }).outcome).toBe('allow');
   });
 
+  it('a configuration that Envoy refuses is not the one it runs with', () => {
+    const template = ONLY_WEB.replace("ports: ['8080']", "paths: ['{*}']");
+    const ends = pod('shop/web', { mesh: 'sidecar' }) + pod('bank/ledger', { mesh: 'sidecar' });
+    const way = ask(meshFrom(ends + service('bank/ledger', 'app: ledger') + template), 'shop/web', 'ledger.bank:80');
+    expect([way.outcome, way.because]).toEqual(['unknown', expect.stringContaining('keeps the one it had')]);
+  });
+
   it('a manifest that admission refuses counts as absent, a stored object does not', () => {
     const broken = ONLY_WEB.replace("['8080']", "['http']");
     const mesh = meshFrom(pod('shop/cart') + pod('bank/ledger') + broken);
@@ -504,7 +511,7 @@ describe('ends', () => {
     ['bank/ledgerr:80', 'did you mean bank/ledger'],
     ['shop/web', 'write shop/web:8080'],
     ['10.9.9.9', 'write 10.9.9.9:8080'],
-    ['a:b:c', 'write namespace/pod:port'],
+    ['ledger.bank:http', 'write namespace/pod:port'],
   ])('to %s', (text, hint) => {
     const end = findDestination(text, mesh);
     expect(end.ok ? '' : end.hint).toContain(hint);

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
+import type { Fields } from '../src/model/suite.ts';
 import type { EnvoyRequest } from '../src/policy/envoy/request.ts';
 import type { EnvoyInput, EnvoyProxy } from '../src/policy/envoy/settings.ts';
 import { envoyInputOf, envoyRequestOf } from '../src/suite/envoy-vectors.ts';
-import type { Fields } from '../src/model/suite.ts';
 import { decodeKubeObject } from '../src/text/kube-object.ts';
 import { shared } from './shared.ts';
 

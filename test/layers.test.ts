@@ -36,6 +36,7 @@ const LAYERS: readonly {
     may: ['src/model', 'src/text', 'src/policy', 'src/mesh', 'src/remedy/edits'],
     packages: ['yaml'],
   },
+  { room: 'src/suite', may: ['src/model', 'src/text', 'src/policy', 'src/mesh'], packages: ['yaml'] },
   { room: 'src/report', may: ['src/model', 'src/text'], packages: [] },
   { room: 'src/render', may: ['src/model', 'src/text', 'src/report'], packages: ['node:util'] },
 ];

@@ -3,20 +3,34 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 const README = readFileSync('README.md', 'utf8');
-const EXAMPLE = /```sh\nmeshmend (.+)\n```\n\n<!-- output[^\n]+-->\n```text\n[\s\S]*?```/;
+const EXAMPLE = /```sh\nmeshmend (.+)\n```\n\n<!-- output[^\n]+-->\n```text\n[\s\S]*?```/g;
+const EXCERPT = /<!-- file (\S+),[^\n]+-->\n```yaml\n[\s\S]*?```/g;
+
+/** What a command prints; a finding and a failed expectation are no error. */
+function outputOf(words: string): string {
+  const { stdout, status } = spawnSync(process.execPath, ['dist/cli.js', ...words.split(' ')], { encoding: 'utf8' });
+  expect([0, 1]).toContain(status);
+  return stdout;
+}
+
+/** The block with another text in its last fence. */
+function filled(block: string, language: string, text: string): string {
+  return block.replace(new RegExp(`\`\`\`${language}\\n[\\s\\S]*?\`\`\`$`), () => `\`\`\`${language}\n${text}\`\`\``);
+}
 
 describe('README.md', () => {
-  it('shows what the program prints (npm run update writes it)', async () => {
-    const [block = '', words = ''] = EXAMPLE.exec(README) ?? [];
-    const { stdout, status } = spawnSync(process.execPath, ['dist/cli.js', ...words.split(' ')], { encoding: 'utf8' });
-    expect(status).toBe(0);
-    expect(block).not.toBe('');
-    const shown = block.replace(/```text\n[\s\S]*?```/, () => `\`\`\`text\n${stdout}\`\`\``);
-    await expect(README.replace(block, () => shown)).toMatchFileSnapshot('../README.md');
+  it('shows what the program prints and what files hold (npm run update writes it)', async () => {
+    expect(README.match(EXAMPLE)?.length).toBeGreaterThan(3);
+    expect(README.match(EXCERPT)?.length).toBeGreaterThan(0);
+    const shown = README.replace(EXAMPLE, (block, words: string) => filled(block, 'text', outputOf(words))).replace(
+      EXCERPT,
+      (block, file: string) => filled(block, 'yaml', readFileSync(file, 'utf8')),
+    );
+    await expect(shown).toMatchFileSnapshot('../README.md');
   });
 
   it('names only options and commands that exist', () => {
-    const help = ['analyze', 'explain', 'schema'].map(
+    const help = ['analyze', 'explain', 'decide', 'test', 'schema'].map(
       (command) => spawnSync(process.execPath, ['dist/cli.js', command, '--help'], { encoding: 'utf8' }).stdout,
     );
     const options = [...README.matchAll(/(?<=meshmend[^\n]*)--[a-z-]+/g)].map(([option]) => option);

@@ -19,6 +19,7 @@ import { renderJson } from '../render/json.ts';
 import { renderNdjson, renderOpened as renderOpenedLine } from '../render/ndjson.ts';
 import { renderOpened, renderTerminal } from '../render/terminal.ts';
 import { OWN_FORMAT } from '../traffic/detect.ts';
+import { useColour } from './colour.ts';
 import { EXIT } from './exit.ts';
 import { createLogger } from './log.ts';
 import { now, readMoment } from './time.ts';
@@ -257,9 +258,7 @@ function render(report: Report, options: AnalyzeOptions): string {
 }
 
 function terminalOptions(options: AnalyzeOptions): { colour: boolean; top: number } {
-  const colour =
-    options.color && process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
-  return { colour, top: options.top };
+  return { colour: useColour(options.color), top: options.top };
 }
 
 function exitCode(report: Report, options: AnalyzeOptions, interrupted: boolean, unreadable: boolean): number {

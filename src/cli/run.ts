@@ -5,15 +5,19 @@ import manifest from '../../package.json' with { type: 'json' };
 import { Failure } from '../model/failure.ts';
 import { printable } from '../text/sanitize.ts';
 import { analyzeCommand } from './analyze.ts';
+import { decideCommand } from './decide.ts';
 import { EXIT, EXIT_OF } from './exit.ts';
 import { explainCommand } from './explain.ts';
 import { schemaCommand } from './schema.ts';
+import { testCommand } from './test.ts';
 
 const EXAMPLES = `
 Examples:
   kubectl logs -n istio-system -l app=ztunnel --tail=-1 --prefix | meshmend
   kubectl logs deploy/web -c istio-proxy | meshmend --mesh policies/
   meshmend ztunnel.log sidecar.log --mesh dump.yaml -o json
+  meshmend decide --mesh policies/ --from shop/web --to payments/ledger:8080
+  meshmend test tests/*.yaml
   meshmend explain`;
 
 /** Runs the program with the words of a command line (without node and script); answers the exit code. */
@@ -51,7 +55,14 @@ function createProgram(script: string, setCode: (code: number) => void): Command
     .addHelpText('after', EXAMPLES)
     .exitOverride();
   const tool = { name: 'meshmend', version: manifest.version };
-  for (const command of [analyzeCommand(tool, setCode), explainCommand(), schemaCommand()]) {
+  const commands = [
+    analyzeCommand(tool, setCode),
+    explainCommand(),
+    decideCommand(),
+    testCommand(setCode),
+    schemaCommand(),
+  ];
+  for (const command of commands) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   return program;

@@ -11,6 +11,7 @@ import { benchPolicy } from './policy.ts';
  * `npm run bench -- 1000 ztunnel-text` one format at 1 GB. Needs GNU time.
  */
 const GNU_TIME = '/usr/bin/time';
+const MAX_OUTPUT = 256 * 1024 * 1024;
 
 const [megabytes = '100', ...wanted] = process.argv.slice(2);
 const bytes = Number(megabytes) * 1_000_000;
@@ -34,10 +35,9 @@ function commandsFor(path: string, format: Format): Readonly<Record<string, read
 }
 
 function time(command: readonly string[]): Sample {
-  const { stderr } = spawnSync(GNU_TIME, ['-f', '%e %U %M', ...command], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  // Not to /dev/null: there grep stops at its first match.
+  const options = { encoding: 'utf8', maxBuffer: MAX_OUTPUT } as const;
+  const { stderr } = spawnSync(GNU_TIME, ['-f', '%e %U %M', ...command], options);
   const [seconds = Number.NaN, user = Number.NaN, peakKib = Number.NaN] = (stderr.trim().split('\n').at(-1) ?? '')
     .split(' ')
     .map(Number);

@@ -27,6 +27,8 @@ export interface Scope {
 export interface Attribute {
   /** Only HTTP has it: on a TCP filter chain Istio cannot make a matcher from it. */
   readonly httpOnly: boolean;
+  /** It is a part of the caller's identity, and nothing else of the request counts. */
+  readonly ofIdentity: boolean;
   /** A matcher for one value as written; null: Istio cannot make one from it. */
   compile(value: string, scope: Scope): Matcher | null;
   /** The value of a request, for people. */
@@ -46,6 +48,7 @@ const claimsOf = (facts: Facts): Facts['claims'] => facts.claims;
 function identityAttribute(compile: (value: string, scope: Scope) => IdentityMatch): Attribute {
   return {
     httpOnly: false,
+    ofIdentity: true,
     compile: (value, scope) => {
       const matches = compile(value, scope);
       return ({ identity }) => (identity === UNKNOWN ? null : identity !== null && matches(identity));
@@ -73,6 +76,7 @@ export const TRUST_DOMAIN: Attribute = identityAttribute((value, { trustDomains 
 function addressAttribute(select: (facts: Facts) => Known<IpAddress | null>): Attribute {
   return {
     httpOnly: false,
+    ofIdentity: false,
     compile: (value) => {
       const block = parseIpBlock(value);
       if (block === null) return null;
@@ -94,6 +98,7 @@ export const DESTINATION_ADDRESS: Attribute = addressAttribute((facts) => facts.
 /** Go's strconv.ParseUint: digits only, leading zeros allowed (istio 86c9f01f pilot/pkg/security/authz/model/util.go). */
 export const DESTINATION_PORT: Attribute = {
   httpOnly: false,
+  ofIdentity: false,
   compile: (value) => {
     const port = /^\d+$/.test(value) ? Number(value) : Number.NaN;
     return port <= 65535 ? (facts) => facts.port === port : null;
@@ -105,6 +110,7 @@ export const DESTINATION_PORT: Attribute = {
 function textAttribute(httpOnly: boolean, select: (facts: Facts) => Known<string>): Attribute {
   return {
     httpOnly,
+    ofIdentity: false,
     compile: (value) => {
       const match = readStringMatch(value);
       return asking(select, (text) => matchesString(match, text));
@@ -119,6 +125,7 @@ export const SERVER_NAME: Attribute = textAttribute(false, (facts) => facts.serv
 function pseudoHeader(select: (facts: Facts) => Known<string>, fold: (text: string) => string): Attribute {
   return {
     httpOnly: true,
+    ofIdentity: false,
     compile: (value) => {
       if (value === '*') return () => true;
       const match = readStringMatch(fold(value));
@@ -162,6 +169,7 @@ export function headerAttribute(written: string): Attribute {
   if (name === ':method') return METHOD;
   return {
     httpOnly: true,
+    ofIdentity: false,
     compile: (value, { joinHeaderLines }) => {
       const match = readStringMatch(value);
       return asking(
@@ -190,6 +198,7 @@ const PSEUDO_AUTHORITY = pseudoHeader(
  */
 export const REQUEST_PRINCIPAL: Attribute = {
   httpOnly: true,
+  ofIdentity: false,
   compile: (value) => {
     const [issuer, subject] = readRequestPrincipal(value);
     return asking(claimsOf, (claims) => isText(claims?.['iss'], issuer) && isText(claims?.['sub'], subject));
@@ -236,6 +245,7 @@ function readRequestPrincipal(value: string): readonly [TextTest, TextTest] {
 export function claimAttribute(path: readonly string[]): Attribute {
   return {
     httpOnly: true,
+    ofIdentity: false,
     compile: (value) => {
       const match = readStringMatch(value);
       const test = (item: unknown): Tri => typeof item === 'string' && matchesString(match, item);
@@ -266,6 +276,7 @@ function claimText(value: unknown): string {
 export function metadataAttribute(filter: string, key: string): Attribute {
   return {
     httpOnly: false,
+    ofIdentity: false,
     compile: (value) => {
       const list = value.startsWith('[') && value.endsWith(']');
       const match = readStringMatch(list ? value.replace(/^[[\]]+|[[\]]+$/g, '') : value);
@@ -284,5 +295,5 @@ export function metadataAttribute(filter: string, key: string): Attribute {
 
 /** An attribute whose key is malformed: Istio makes no matcher from any value. */
 export function malformedAttribute(httpOnly: boolean): Attribute {
-  return { httpOnly, compile: () => null, seen: () => 'nothing: the key is malformed' };
+  return { httpOnly, ofIdentity: false, compile: () => null, seen: () => 'nothing: the key is malformed' };
 }

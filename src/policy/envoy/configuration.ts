@@ -8,6 +8,7 @@ import {
   decodeSpec,
 } from '../decode.ts';
 import { requestSpec } from '../decode-spec.ts';
+import { remembered } from '../remembered.ts';
 import { type Attachable, byAge, type PeerLevels, peerLevels } from './bind.ts';
 import { type GatewayServer, readServers } from './gateway.ts';
 import { compileProvider, type JwtProvider } from './jwt-provider.ts';
@@ -43,7 +44,13 @@ export interface Configuration {
   readonly servers: readonly GatewayServer[];
   readonly routes: readonly GatewayRoutes[];
   readonly problems: readonly string[];
+  /** Those of the problems for which Envoy refuses its whole configuration. */
+  readonly refusals: readonly string[];
 }
+
+/** Many proxies look at the same policies. */
+const readAuthorization = remembered(decodeAuthorizationPolicy);
+const readPeer = remembered(decodePeerAuthentication);
 
 /** Reads the objects. Untrusted; what cannot be read is not in force and stands in `problems`. */
 export function readConfiguration(input: EnvoyInput): Configuration {
@@ -57,13 +64,14 @@ export function readConfiguration(input: EnvoyInput): Configuration {
       unread.push(`${kind} ${nameOf(object.metadata)}: ${decoded.reason}`);
       return [];
     });
-  const policies = read('AuthorizationPolicy', decodeAuthorizationPolicy).toSorted((one, other) =>
+  const policies = read('AuthorizationPolicy', readAuthorization).toSorted((one, other) =>
     nameOf(one.ref) < nameOf(other.ref) ? -1 : 1,
   );
   const tokenRules = read('RequestAuthentication', (object) => readTokenRules(object, input));
-  const peers: readonly PeerAuthentication[] = read('PeerAuthentication', decodePeerAuthentication);
+  const peers: readonly PeerAuthentication[] = read('PeerAuthentication', readPeer);
   const services = readServices(objects);
   const names = readContainerPorts(objects, proxy);
+  const refusals = refusedByEnvoy(policies, tokenRules);
   return {
     policies,
     tokenRules,
@@ -72,7 +80,8 @@ export function readConfiguration(input: EnvoyInput): Configuration {
     protocols: portProtocols(servicesOf(services, proxy), names),
     servers: readServers(objects, proxy, services, names),
     routes: readRoutes(objects),
-    problems: [...unread, ...refusedByEnvoy(policies, tokenRules)],
+    problems: [...unread, ...refusals],
+    refusals,
   };
 }
 

@@ -27,6 +27,8 @@ export interface EnvoyEngine {
    * whole configuration and keeps the one it had.
    */
   readonly problems: readonly string[];
+  /** The latter of these alone. Where there are some, what the proxy really does is not known. */
+  readonly refusals: readonly string[];
   /** The mode in force at a port of the container. Only a sidecar has one. */
   modeOf(port: number): PortMode;
   /** The servers of Gateways that this proxy is for; of a gateway only. */
@@ -50,12 +52,14 @@ class Engine implements EnvoyEngine {
   readonly #mesh: Configuration;
   readonly #filters = new Map<string, Filters>();
   readonly problems: readonly string[];
+  readonly refusals: readonly string[];
   readonly servers: readonly GatewayServer[];
 
   constructor(input: EnvoyInput) {
     this.#input = input;
     this.#mesh = readConfiguration(input);
     this.problems = this.#mesh.problems;
+    this.refusals = this.#mesh.refusals;
     this.servers = this.#mesh.servers;
   }
 
@@ -223,9 +227,12 @@ class Engine implements EnvoyEngine {
     const { proxy, settings } = this.#input;
     const inForce = (policy: Attachable): boolean =>
       attaches(policy, proxy, settings.rootNamespace, service?.ref ?? null);
-    const providers = this.#mesh.tokenRules.filter(({ policy }) => inForce(policy)).flatMap((rules) => rules.providers);
-    const jwt = providers.sort((one, other) => (one.issuer < other.issuer ? -1 : one.issuer > other.issuer ? 1 : 0));
-    const filters = compileFilters(this.#mesh.policies.filter(inForce), jwt, this.#mesh.services, settings, tcp);
+    const rules = this.#mesh.tokenRules.filter(({ policy }) => inForce(policy));
+    const jwt = rules
+      .flatMap(({ providers }) => providers)
+      .sort((one, other) => (one.issuer < other.issuer ? -1 : one.issuer > other.issuer ? 1 : 0));
+    const tokens = { jwt, tokenPolicies: rules.map(({ policy }) => policy.ref) };
+    const filters = compileFilters(this.#mesh.policies.filter(inForce), tokens, this.#mesh.services, settings, tcp);
     this.#filters.set(key, filters);
     return filters;
   }

@@ -21,6 +21,8 @@ export interface Filters {
   readonly custom: readonly CustomFilter[];
   /** Empty on TCP. */
   readonly jwt: readonly JwtProvider[];
+  /** The RequestAuthentications that they come from. */
+  readonly tokenPolicies: readonly ObjectRef[];
   /** AUDIT, DENY, ALLOW; absent where there is no policy. */
   readonly rbac: readonly RbacFilter[];
 }
@@ -30,7 +32,7 @@ const ACTIONS = ['AUDIT', 'DENY', 'ALLOW'] as const;
 /** Compiles the policies that are in force at one filter chain (istio 86c9f01f pilot/pkg/security/authz/builder/builder.go). */
 export function compileFilters(
   policies: readonly AuthorizationPolicy[],
-  jwt: readonly JwtProvider[],
+  tokens: Pick<Filters, 'jwt' | 'tokenPolicies'>,
   services: readonly MeshService[],
   settings: EnvoySettings,
   tcp: boolean,
@@ -45,7 +47,8 @@ export function compileFilters(
   const custom = policies.filter(({ action }) => action === 'CUSTOM');
   return {
     custom: compileCustom(custom, settings.extensionProviders, services, context),
-    jwt: tcp ? [] : jwt,
+    jwt: tcp ? [] : tokens.jwt,
+    tokenPolicies: tokens.tokenPolicies,
     rbac: ACTIONS.flatMap((action) => {
       const mine = policies.filter((policy) => policy.action === action);
       const rules = (dryRun: boolean): RuleSet | null => {

@@ -109,11 +109,12 @@ class HttpRun {
   }
 
   #refuseToken({ status }: Extract<JwtOutcome, { kind: 'deny' }>): Verdict {
-    if (status === null) return deny('authentication', 'a token in the request may be refused', null);
+    const { tokenPolicies } = this.#chain.filters;
+    if (status === null) return deny('authentication', 'a token in the request may be refused', null, tokenPolicies);
     const code = status === JWT_STATUS.audience ? 403 : 401;
     const answer = this.#answer(code, `jwt_authn_access_denied{${status.replaceAll(' ', '_')}}`, status);
     const printed = { ...answer, wwwAuthenticate: this.#challenge() };
-    return deny('authentication', `the token is refused: ${status}`, printed);
+    return deny('authentication', `the token is refused: ${status}`, printed, tokenPolicies);
   }
 
   /** Envoy cuts the path at 256 characters (envoy 1.40 source/extensions/filters/http/jwt_authn/filter.cc). */

@@ -1,5 +1,5 @@
 import type { ObjectRef } from '../../model/mesh.ts';
-import { matchRules, type RuleSet, type RuleSetMatch, ruleMatches } from './compile.ts';
+import { matchRules, possibleRules, type RuleSet, type RuleSetMatch, ruleMatches } from './compile.ts';
 import { type AuthorizerRefusal, type CustomFilter, judgeAnswer } from './custom.ts';
 import type { Facts } from './facts.ts';
 import type { RbacFilter } from './filters.ts';
@@ -156,9 +156,7 @@ function leaveResult(
 
 /** A rule that refuses matches, or may. */
 function denied(set: RuleSet, match: RuleSetMatch, facts: Facts): Refusal {
-  // Those before the first that matches need not be asked again.
-  const start = match.rule === UNKNOWN || match.rule === null ? 0 : set.rules.indexOf(match.rule);
-  const matching = set.rules.slice(start).filter((rule) => ruleMatches(rule, facts) === match.matched);
+  const matching = possibleRules(set, facts).filter((rule) => ruleMatches(rule, facts) === match.matched);
   const determining = uniquePolicies(matching.map(({ policy }) => policy));
   const matches = match.matched === true ? 'matches' : 'may match';
   return {

@@ -124,12 +124,19 @@ function commonRequest(source: SourceCase, port: number, request: ProbeRequest):
 
 /** Where nobody said what is spoken, and the port declares nothing, HTTP and other bytes are both asked for. */
 function askEnvoy(engine: EnvoyEngine, asked: EnvoyRequest, { protocol }: ProbeRequest): EnvoyDecision {
+  if (engine.refusals.length > 0) return withOldConfiguration(engine.refusals);
   const http = nameUnknowns(engine.decide(asked), engine, asked);
   if (protocol !== null || engine.protocolOf(asked) !== 'auto') return http;
   const raw: EnvoyRequest = { ...asked, protocol: 'tcp' };
   const bytes = nameUnknowns(engine.decide(raw), engine, raw);
   if (http.outcome === bytes.outcome && http.because === bytes.because) return http;
   return decisionOf([...verdictsOf(http, 'if it is HTTP'), ...verdictsOf(bytes, 'if it is not HTTP')]);
+}
+
+/** Envoy goes on with the configuration it had, and which that was nobody told. */
+function withOldConfiguration(refusals: readonly string[]): EnvoyDecision {
+  const because = `the proxy refuses its new configuration and keeps the one it had: ${refusals.join('; ')}`;
+  return { ...plainDecision('unknown', because), stage: null, printed: null };
 }
 
 function verdictsOf(decision: EnvoyDecision, condition: string): readonly Verdict[] {

@@ -7,6 +7,7 @@ import { type PeerLevels, peerLevels } from '../envoy/bind.ts';
 import { compileEnvoy, type EnvoyEngine } from '../envoy/decide.ts';
 import { readMeshConfig } from '../envoy/mesh-config.ts';
 import type { EnvoyProxy, EnvoySettings } from '../envoy/settings.ts';
+import { remembered } from '../remembered.ts';
 import { type InForce, readInForce } from './in-force.ts';
 import { likenessOf, tellingLabels } from './labels.ts';
 import { type PodRole, roleOf } from './role.ts';
@@ -40,18 +41,18 @@ export class MeshEngines {
 
   /** Equal for pods of which policies cannot tell one from the other. */
   likenessOf(pod: Pod): string {
-    return remembered(this.#likeness, pod, () => likenessOf(pod, this.#telling));
+    return held(this.#likeness, pod, () => likenessOf(pod, this.#telling));
   }
 
   roleOf(pod: Pod): PodRole {
-    return remembered(this.#roles, pod, () => roleOf(pod, this.mesh));
+    return held(this.#roles, pod, () => roleOf(pod, this.mesh));
   }
 
   /** The pods a Service's selector picks; null: it has no selector, so its endpoints are somebody else's matter. */
   selectedBy(service: Service): readonly Pod[] | null {
     if (service.selector === null) return null;
     const wanted = Object.entries(service.selector);
-    return remembered(this.#selected, service, () =>
+    return held(this.#selected, service, () =>
       (this.#podsByNamespace.get(service.namespace) ?? []).filter(({ labels }) =>
         wanted.every(([key, value]) => labels[key] === value),
       ),
@@ -70,13 +71,13 @@ export class MeshEngines {
 
   /** The policies at the ztunnel of a pod. */
   ztunnelOf(pod: Pod): ZtunnelWorkload {
-    return remembered(this.#workloads, this.likenessOf(pod), () => this.#ztunnel.forWorkload(pod));
+    return held(this.#workloads, this.likenessOf(pod), () => this.#ztunnel.forWorkload(pod));
   }
 
   /** The Envoy of a pod; at a waypoint, the part of it that serves a namespace's Services. */
   envoyOf(pod: Pod, type: EnvoyProxy['type'], served: string | null): EnvoyEngine {
     const key = `${type} ${served} ${this.likenessOf(pod)}`;
-    return remembered(this.#envoys, key, () => {
+    return held(this.#envoys, key, () => {
       const { namespace, name, labels } = pod;
       const objects = this.#objectsFor(pod, type, served);
       return compileEnvoy({ proxy: { type, namespace, name, labels }, objects, settings: this.#settings });
@@ -85,7 +86,7 @@ export class MeshEngines {
 
   /** The mode of mutual TLS that a namespace, or else the mesh, sets for all its pods; null: none. */
   namespaceMode(namespace: string): string | null {
-    return remembered(this.#namespaceModes, namespace, () => {
+    return held(this.#namespaceModes, namespace, () => {
       const { rootNamespace } = this.mesh;
       const policies = [...new Set([namespace, rootNamespace])]
         .flatMap((place) => this.inForce.byNamespace.get(place) ?? [])
@@ -141,7 +142,8 @@ function anyRoute(gateways: readonly KubeObject[]): KubeObject {
   };
 }
 
-function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+/** What a map holds, made when it is first asked for. */
+function held<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   const known = map.get(key);
   if (known !== undefined) return known;
   const made = make();
@@ -151,20 +153,24 @@ function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 
 function byNamespace<T extends { readonly namespace: string }>(items: readonly T[]): ReadonlyMap<string, readonly T[]> {
   const groups = new Map<string, T[]>();
-  for (const item of items) remembered(groups, item.namespace, () => []).push(item);
+  for (const item of items) held(groups, item.namespace, () => []).push(item);
   return groups;
 }
 
 function decode(object: KubeObject): readonly (AuthorizationPolicy | PeerAuthentication)[] {
   if (object.kind === 'PeerAuthentication') return decodePeer(object);
-  const policy = object.kind === 'AuthorizationPolicy' ? decodeAuthorizationPolicy(object) : null;
-  return policy?.ok === true ? [policy.value] : [];
+  return object.kind === 'AuthorizationPolicy' ? decodeAuthorization(object) : [];
 }
 
-function decodePeer(object: KubeObject): readonly PeerAuthentication[] {
+const decodeAuthorization = remembered((object: KubeObject): readonly AuthorizationPolicy[] => {
+  const policy = decodeAuthorizationPolicy(object);
+  return policy.ok ? [policy.value] : [];
+});
+
+const decodePeer = remembered((object: KubeObject): readonly PeerAuthentication[] => {
   const policy = decodePeerAuthentication(object);
   return policy.ok ? [policy.value] : [];
-}
+});
 
 function wideMode({ namespace, mesh }: PeerLevels): string | null {
   for (const policy of [namespace, mesh]) if (policy !== null && policy.mode !== 'UNSET') return policy.mode;

@@ -1,4 +1,5 @@
 import type { KubeObject, MeshView, ObjectRef } from '../../model/mesh.ts';
+import { remembered } from '../remembered.ts';
 import { validateForApply } from '../validate.ts';
 
 /** The policies of a mesh that count. */
@@ -22,10 +23,9 @@ export function readInForce(mesh: MeshView): InForce {
   const refused: { ref: ObjectRef; reason: string }[] = [];
   for (const object of KINDS.flatMap((kind) => mesh.objectsOf(kind))) {
     const { kind, metadata } = object;
-    const answer = isStored(object) ? null : validateForApply(object);
-    if (answer?.valid === false) {
-      const ref = { kind, namespace: metadata.namespace, name: metadata.name };
-      refused.push({ ref, reason: answer.errors[0] ?? 'it is not valid' });
+    const reason = isStored(object) ? null : refusalOf(object);
+    if (reason !== null) {
+      refused.push({ ref: { kind, namespace: metadata.namespace, name: metadata.name }, reason });
       continue;
     }
     all.push(object);
@@ -35,6 +35,12 @@ export function readInForce(mesh: MeshView): InForce {
   }
   return { byNamespace, all, refused };
 }
+
+/** Why an API server would refuse the object; null: it would not. */
+const refusalOf = remembered((object: KubeObject): string | null => {
+  const { valid, errors } = validateForApply(object);
+  return valid ? null : (errors[0] ?? 'it is not valid');
+});
 
 /** The API server gives these to every object it stores. */
 function isStored({ raw }: KubeObject): boolean {
