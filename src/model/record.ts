@@ -158,10 +158,10 @@ export type Parsed = LogRecord | Malformed | Unfinished | null;
 
 /** A line of bytes cut into its shape and its volatile columns. Reused from line to line: nothing is allocated. */
 export interface Skimmed {
-  /** Start and end of each piece that is left without the volatile columns: `pieces` pairs. */
+  /** Start and end of each piece that is left without the volatile columns: `pieces` pairs, in any order that is the same for equal lines. */
   readonly spans: Int32Array;
   pieces: number;
-  /** Where the time stands: RFC 3339 in UTC, always with the same number of digits. */
+  /** Where the time stands: RFC 3339 in UTC, always with the same number of digits. Who reads it checks it. */
   timeStart: number;
   timeEnd: number;
   bytesSent: number;

@@ -74,6 +74,12 @@ export class Detector {
     return this.#wrappings.flatMap((wrapping) => wrapping.unwrap(line.text) ?? []);
   }
 
+  /** Says that the last line had no wrappings and was this parser's, though it was not read here. */
+  noteBare(parser: Parser): void {
+    const last = this.#recipes[0];
+    if (last?.parser !== parser || last.wrappings.length > 0) this.#remember({ wrappings: [], parser });
+  }
+
   /** The line without the wrappings of the line read last; null if it does not have them. */
   peelAsBefore(line: RawLine): Peeled | null {
     const recipe = this.#recipes[0];

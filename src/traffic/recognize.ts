@@ -86,6 +86,7 @@ export class Recognizer {
   /** Counts a line without wrappings that is known to be a record of this parser. */
   pass(parser: Parser): void {
     this.#tally.lines++;
+    this.#detector.noteBare(parser);
     this.#count(parser, UNKNOWN_ORIGIN, null);
   }
 
