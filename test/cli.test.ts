@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { Report } from '../src/model/report.ts';
@@ -37,7 +38,26 @@ function file(name: string, content: string | Buffer): string {
   return path;
 }
 
+describe('the library', () => {
+  it('is an ES module that can be imported, and does what the program does', () => {
+    const script = `import { analyze } from ${JSON.stringify(pathToFileURL(resolve('dist/index.js')).href)};
+      import { readFileSync } from 'node:fs';
+      const lines = readFileSync(${JSON.stringify(A)}, 'utf8').split('\\n');
+      const report = await analyze(lines, { generatedAt: '2026-01-02T03:04:05.000000Z' });
+      process.stdout.write(JSON.stringify(report.findings.map(({ fingerprint }) => fingerprint)));`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, [file('library.mjs', script)], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout)).toEqual(reportOf(run([A, '-o', 'json'])).findings.map(({ fingerprint }) => fingerprint));
+  });
+});
+
 describe('meshmend analyze', () => {
+  it('reads a file that begins with a byte order mark like one that does not', () => {
+    const marked = file('marked.log', Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), readFileSync(A)]));
+    const [plain, bom] = [run([A, '-o', 'json']), run([marked, '-o', 'json'])];
+    expect(reportOf(bom).totals).toEqual(reportOf(plain).totals);
+  });
+
   it('reads files and stdin alike, with and without its name', () => {
     const [named, bare, piped] = [
       run(['analyze', A, '-o', 'json']),

@@ -60,7 +60,8 @@ function readObject(payload: string): Readonly<Record<string, unknown>> | null {
 
 function brokenJson(payload: string): Parsed {
   if (isUnfinishedJson(withoutComments(payload))) return { kind: 'unfinished' };
-  const isOurs = payload.includes('"response_code"') || payload.includes('"response_flags"');
+  const isOurs =
+    /^\{\s*"/.test(payload) && (payload.includes('"response_code"') || payload.includes('"response_flags"'));
   return isOurs ? { kind: 'malformed', reason: 'JSON is broken or cut off' } : null;
 }
 

@@ -64,7 +64,8 @@ export class Recognizer {
   }
 
   /** Takes the next line. Answers its flow and parser if it was a record on its own without wrappings. */
-  feed(line: Line): KnownLine | null {
+  feed(given: Line): KnownLine | null {
+    const line = withoutByteOrderMark(given);
     this.#known = null;
     this.#tally.lines++;
     if (line.truncated) {
@@ -273,4 +274,9 @@ export class Recognizer {
 
 function isRecord(parsed: Parsed): parsed is LogRecord {
   return parsed !== null && parsed.kind !== 'malformed' && parsed.kind !== 'unfinished';
+}
+
+/** Windows tools write one before the first line; files that were put together have it in the middle. */
+function withoutByteOrderMark(line: Line): Line {
+  return line.text.charCodeAt(0) === 0xfeff ? { ...line, text: line.text.slice(1) } : line;
 }
