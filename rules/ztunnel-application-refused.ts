@@ -28,7 +28,7 @@ export const rule: Rule = {
     },
     cites: ['istio/ztunnel 62d82653 src/proxy/inbound.rs', 'istio/ztunnel 62d82653 src/proxy/inbound_passthrough.rs'],
   },
-  on: ['ztunnel/connection'],
+  on: ['ztunnel/connection', 'ztunnel/diagnostic'],
   match(flow) {
     if (ztunnelErrorOf(flow.record)?.kind !== 'application-refused') return null;
     const destination = destinationName(flow.record);

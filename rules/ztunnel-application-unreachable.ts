@@ -34,7 +34,7 @@ export const rule: Rule = {
     },
     cites: ['istio/ztunnel 62d82653 src/proxy/inbound.rs'],
   },
-  on: ['ztunnel/connection'],
+  on: ['ztunnel/connection', 'ztunnel/diagnostic'],
   match(flow) {
     const kind = ztunnelErrorOf(flow.record)?.kind;
     const how = kind === undefined ? undefined : HOW.get(kind);

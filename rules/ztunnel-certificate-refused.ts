@@ -23,6 +23,14 @@ export const rule: Rule = {
   on: ['ztunnel/connection', 'ztunnel/diagnostic'],
   match(flow) {
     const error = ztunnelErrorOf(flow.record);
+    if (error?.kind === 'revocation-unchecked') {
+      const fault = error.values[0] === 'UnknownRevocationStatus' ? 'does not cover its issuer' : 'is expired';
+      return {
+        certainty: 'certain',
+        cause: `The certificate of the ${error.refused ?? 'peer'} was refused because it could not be checked for revocation (${sourceName(flow.record)} to ${destinationName(flow.record)}): the certificate revocation list (CRL) of the refusing ztunnel ${fault}.`,
+        subject: [error.refused ?? '', fault],
+      } satisfies Match;
+    }
     if (error?.kind !== 'certificate-refused') return null;
     return {
       certainty: 'likely',

@@ -32,11 +32,17 @@ export const rule: Rule = {
     const error = ztunnelErrorOf(flow.record);
     if (error?.kind !== 'certificate-untrusted') return null;
     const whose = error.refused === 'source' ? 'of the source' : 'of the destination';
-    return {
-      certainty: 'certain',
+    const told = {
       cause: `The certificate ${whose} was not issued by a CA that the other end trusts (${sourceName(flow.record)} to ${destinationName(flow.record)}).`,
       subject: [error.refused ?? ''],
-    } satisfies Match;
+    };
+    // rustls answers an expired or incomplete revocation list with the same alert as an unknown issuer.
+    if (!/alert: UnknownCA|AlertReceived\(UnknownCA/.test(error.text))
+      return { certainty: 'certain', ...told } satisfies Match;
+    const unchecked = [
+      'the reason: the line of the refusing ztunnel has it; an expired or incomplete revocation list gives the same alert',
+    ];
+    return { certainty: 'likely', ...told, unchecked } satisfies Match;
   },
   propose(_finding, mesh) {
     return [

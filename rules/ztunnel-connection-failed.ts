@@ -24,6 +24,15 @@ export const rule: Rule = {
   on: ['ztunnel/connection', 'ztunnel/diagnostic'],
   match(flow) {
     const error = ztunnelErrorOf(flow.record);
+    if (error?.kind === 'internal') {
+      return {
+        certainty: 'likely',
+        category: 'platform',
+        cause: `ztunnel itself gave up the connection from ${sourceName(flow.record)} to ${destinationName(flow.record)}: "${error.values[0]}" stands for an internal fault of ztunnel, not for a policy, the network or the application.`,
+        subject: ['internal', error.values[0] ?? ''],
+        unchecked: ['whether a newer release of ztunnel has repaired it'],
+      } satisfies Match;
+    }
     if (error?.kind !== 'unknown') return null;
     const text = error.text === '' ? 'ztunnel gives no reason' : error.text;
     return {

@@ -1,6 +1,7 @@
 import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
+import { relayOf } from '../src/causes/ztunnel-hop.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
-import { inRoot, ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
+import { inRoot, listPods, ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
 
@@ -30,13 +31,29 @@ export const rule: Rule = {
   on: ['ztunnel/connection'],
   match(flow) {
     if (ztunnelErrorOf(flow.record)?.kind !== 'hbone-closed') return null;
+    const relay = relayOf(flow.record);
+    if (relay !== null) {
+      return {
+        certainty: 'possible',
+        cause: `The waypoint or gateway ${relay}, through which ${sourceName(flow.record)} called, closed the connection in the middle of the handshake: it has no certificate, is not ready, or restarts.`,
+        subject: ['relay'],
+        unchecked: ['the reason: the log of the waypoint or gateway at the same time'],
+      } satisfies Match;
+    }
     return {
       certainty: 'possible',
       cause: `The other end closed the connection from ${sourceName(flow.record)} to ${destinationName(flow.record)} in the middle of the handshake: its ztunnel has no certificate for the pod, does not know it, or restarts.`,
       unchecked: ['the reason: the ztunnel on the node of the destination says it at the same time'],
     } satisfies Match;
   },
-  propose(_finding, mesh) {
+  propose(finding, mesh) {
+    if (finding.flows.some(({ record }) => relayOf(record) !== null)) {
+      return [
+        step('investigate', 'Read the log of the waypoint or gateway at that time, and see whether its pod is ready.', {
+          confirm: [listPods(finding.destination.namespace), 'istioctl proxy-status'],
+        }),
+      ];
+    }
     return [
       step(
         'investigate',

@@ -1,4 +1,5 @@
 import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
+import { relayOf } from '../src/causes/ztunnel-hop.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
 import { inRoot, listPods, WORKLOADS, wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
@@ -29,6 +30,15 @@ export const rule: Rule = {
   on: ['ztunnel/connection'],
   match(flow) {
     if (ztunnelErrorOf(flow.record)?.kind !== 'hbone-refused') return null;
+    const relay = relayOf(flow.record);
+    if (relay !== null) {
+      return {
+        certainty: 'likely',
+        cause: `The waypoint or gateway ${relay}, through which ${sourceName(flow.record)} called, does not listen on port 15008: its pod is starting, stopping or gone, or a NetworkPolicy rejects the port.`,
+        subject: ['relay'],
+        unchecked: ['whether the pod of the waypoint or gateway is ready'],
+      } satisfies Match;
+    }
     return {
       certainty: 'likely',
       cause: `Nothing accepts tunnels on port 15008 for ${destinationName(flow.record)}, called by ${sourceName(flow.record)}: its ztunnel is not running or has not captured the pod, or a NetworkPolicy rejects the port.`,
@@ -37,6 +47,13 @@ export const rule: Rule = {
   },
   propose(finding, mesh) {
     const namespace = wordOr(finding.destination.namespace, 'DESTINATION_NAMESPACE');
+    if (finding.flows.some(({ record }) => relayOf(record) !== null)) {
+      return [
+        step('investigate', 'See whether the pod of the waypoint or gateway is ready; then look at NetworkPolicies.', {
+          confirm: [listPods(finding.destination.namespace), `kubectl -n ${namespace} get gateways,networkpolicies`],
+        }),
+      ];
+    }
     return [
       step(
         'investigate',

@@ -1,9 +1,8 @@
 import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
+import { relayOf } from '../src/causes/ztunnel-hop.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
-import type { ConnectionRecord } from '../src/model/record.ts';
 import { listPods, wordOr, ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
-import { parseHostPort } from '../src/text/address.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
 
 /** 503 on the CONNECT: the destination ztunnel (or a waypoint) could not reach the application. */
@@ -33,12 +32,12 @@ export const rule: Rule = {
   match(flow) {
     const { record } = flow;
     const error = ztunnelErrorOf(record);
-    if (error?.kind !== 'status' || error.values[0] !== '503' || record.kind !== 'connection') return null;
-    if (isPassedOn(record)) {
+    if (error?.kind !== 'status' || error.values[0] !== '503') return null;
+    const relay = relayOf(record);
+    if (relay !== null) {
       return {
         certainty: 'possible',
-        level: 'note',
-        cause: `The waypoint or gateway ${peerOf(record)} answered 503 to ${sourceName(record)}: it got no connection to what stands behind it. Why, a denial there or an application that is down, this line does not tell.`,
+        cause: `The waypoint or gateway ${relay} answered 503 to ${sourceName(record)}: it got no connection to what stands behind it. Why, a denial there or an application that is down, this line does not tell.`,
         unchecked: [
           'the reason: it stands in the log of the waypoint or gateway, and in that of the ztunnel behind it',
         ],
@@ -68,13 +67,3 @@ export const rule: Rule = {
     ];
   },
 };
-
-/** The tunnel asks for another address than the one dialled: a waypoint or gateway answers for what is behind it. */
-function isPassedOn({ hboneAddress, destination }: ConnectionRecord): boolean {
-  const asked = parseHostPort(hboneAddress)?.host ?? null;
-  return asked !== null && destination.address !== null && asked !== destination.address;
-}
-
-function peerOf({ destination }: ConnectionRecord): string {
-  return destination.workload ?? destination.address ?? '';
-}

@@ -1,5 +1,6 @@
 import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
+import type { LogRecord } from '../src/model/record.ts';
 import { listPods, wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
@@ -28,20 +29,37 @@ export const rule: Rule = {
   on: ['ztunnel/connection'],
   match(flow) {
     if (ztunnelErrorOf(flow.record)?.kind !== 'ports-exhausted') return null;
+    if (isAtDestination(flow.record)) {
+      return {
+        certainty: 'likely',
+        cause: `The ztunnel of ${destinationName(flow.record)} got no free source address and port to connect to the application for ${sourceName(flow.record)}.`,
+        subject: ['destination'],
+        unchecked: ['how many connections to the application are open in the pod of the destination'],
+      } satisfies Match;
+    }
     return {
       certainty: 'certain',
       cause: `${sourceName(flow.record)} has no free source port left for connections to ${destinationName(flow.record)}.`,
     } satisfies Match;
   },
   propose(finding) {
-    const namespace = wordOr(finding.source.namespace, 'SOURCE_NAMESPACE');
+    const pod = finding.flows.some(({ record }) => isAtDestination(record)) ? finding.destination : finding.source;
+    const namespace = wordOr(pod.namespace, 'NAMESPACE');
     return [
       step('configuration', 'Let the caller reuse its connections; then widen the port range or add replicas.', {
         confirm: [
-          listPods(finding.source.namespace),
-          `kubectl -n ${namespace} exec deploy/${wordOr(finding.source.workload, 'WORKLOAD')} -- ss -s`,
+          listPods(pod.namespace),
+          `kubectl -n ${namespace} exec deploy/${wordOr(pod.workload, 'WORKLOAD')} -- ss -s`,
         ],
       }),
     ];
   },
 };
+
+/** The destination's ztunnel printed it: the connection that failed is its own, to the application. */
+function isAtDestination(record: LogRecord): boolean {
+  return (
+    record.kind === 'connection' &&
+    (record.reporter === 'destination' || record.error?.startsWith('connection failed: ') === true)
+  );
+}

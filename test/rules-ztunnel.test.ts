@@ -10,6 +10,7 @@ import { type Envelope, UNKNOWN_ORIGIN } from '../src/model/line.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { LogRecord } from '../src/model/record.ts';
 import type { Flow } from '../src/model/traffic.ts';
+import { joinEnds } from '../src/traffic/join.ts';
 import { emptyTraffic, fold } from '../src/traffic/traffic.ts';
 import { hasShared, needsShared, shared } from './shared.ts';
 
@@ -101,7 +102,7 @@ function readEnds(folder: string, suffix: string): string | null {
 }
 
 function judgeEnds(folder: string, suffix: string, mesh: MeshView): readonly Verdict[] {
-  return flowsOf(readEnds(folder, suffix) ?? '').flatMap((flow) => judgeFlow(flow, mesh));
+  return joinEnds(flowsOf(readEnds(folder, suffix) ?? '')).flatMap(({ flow }) => judgeFlow(flow, mesh));
 }
 
 /** The mesh behind a capture, from its description. */

@@ -42,6 +42,7 @@ export type ZtunnelErrorKind =
   | 'certificate-untrusted'
   | 'certificate-revoked'
   | 'certificate-refused'
+  | 'revocation-unchecked'
   | 'identity-mismatched'
   | 'trust-domain-mismatched'
   | 'certificate-unavailable'
@@ -52,6 +53,7 @@ export type ZtunnelErrorKind =
   | 'stream-interrupted'
   | 'stream-aborted'
   | 'path-lost'
+  | 'internal'
   | 'unknown';
 
 /** A failure as ztunnel worded it. `values` are parts of the text, per kind (see the table); untrusted. */
@@ -92,12 +94,13 @@ const TEXTS: readonly Row[] = [
     /^(?:while closing connection: )?(send|receive): .*(?:\(os error (?:110|113|101)\)|deadline has elapsed)$/,
   ],
   ['stream-interrupted', /^while closing connection: /],
+  ['drained', /^(?:send|receive): io error: connection error received: not a result of an error/],
   [
     'stream-interrupted',
     /^(?:send|receive): io error: stream error received: (?:stream no longer needed|not a result of an error)/,
   ],
   ['stream-aborted', /^(send|receive): io error: (?:stream|connection) error (?:received|detected): (.*)$/],
-  ['stream-interrupted', /^(?:send|receive): /],
+  ['stream-interrupted', /^(?:send|receive): (?!io error: received fatal alert: CertificateRevoked)/],
   ['upstream-unhealthy', /^no healthy upstream: (.*)$/],
   ['upstream-unhealthy', /^no endpoints for workload: (.*)$/],
   ['waypoint-unready', /^unknown waypoint: waypoint GatewayAddress .*hostname: \\?"([^"\\]*)/],
@@ -130,6 +133,18 @@ const TEXTS: readonly Row[] = [
     'peer-not-mesh',
     /^(?:io error|http2 handshake failed): (received corrupt message|peer is incompatible|peer misbehaved|received unexpected (?:handshake )?message)/,
   ],
+  [
+    'peer-not-mesh',
+    /^io error: (peer doesn't support any known protocol|cannot decrypt peer's message|peer sent no certificates|peer sent excess record size)/,
+  ],
+  [
+    'peer-not-mesh',
+    /^io error: received fatal alert: (ProtocolVersion|HandshakeFailure|NoApplicationProtocol|UnrecognisedName)/,
+  ],
+  [
+    'internal',
+    /^(connection tracking failed|connection does not match workload key!|bug: connection seen twice|pool is already connecting)/,
+  ],
 ];
 
 /** Reasons for refusing a certificate, as rustls 0.23 and ztunnel's verifiers word them (istio/ztunnel 62d82653 src/tls/workload.rs). */
@@ -138,6 +153,8 @@ const CERTIFICATE: readonly Row[] = [
   ['certificate-expired', /^(NotValidYet|certificate not valid yet)/],
   ['certificate-untrusted', /^(UnknownIssuer|BadSignature)/],
   ['certificate-revoked', /^(Revoked)/],
+  ['revocation-unchecked', /^(ExpiredRevocationList|certificate revocation list expired)/],
+  ['revocation-unchecked', /^(UnknownRevocationStatus)/],
   [
     'trust-domain-mismatched',
     /^Other\(OtherError\(SanTrustDomainError\(\\?"([^"\\]*)\\?", \[Spiffe \{ trust_domain: \\?"([^"\\]*)/,
@@ -156,9 +173,18 @@ const ALERTS: readonly Row[] = [
   ['certificate-refused', /^(\w+)/],
 ];
 
-/** Handshakes that no mesh client starts: no certificate, old TLS, plain text, connect and close. */
+/**
+ * Handshakes that no mesh client starts: no certificate, old TLS, plain text, broken TLS, no HTTP/2 (which ztunnel always
+ * offers), connect and close or keep silent. Variants of rustls 0.23 src/error.rs and kinds of io errors.
+ */
 const PROBE =
-  /NoCertificatesPresented|PeerIncompatible|InvalidMessage|UnexpectedEof|ConnectionReset|BrokenPipe|NotConnected|deadline has elapsed/;
+  /NoCertificatesPresented|NoApplicationProtocol|PeerIncompatible|PeerMisbehaved|PeerSentOversizedRecord|InvalidMessage|Inappropriate(?:Handshake)?Message|UnexpectedEof|ConnectionReset|BrokenPipe|NotConnected|TimedOut|deadline has elapsed/;
+
+/** A peer's alert at the source: in the handshake, or (a revocation list that changed) on an open connection. */
+const ALERT = /^(?:h2 failed|http2 handshake failed|(?:(?:send|receive): )?io error): received fatal alert: (\w+)/;
+
+/** A GOAWAY or reset without error code, perhaps with the peer's debug text (`(b"shutdown")`): a graceful shutdown. */
+const GRACEFUL = / error received: not a result of an error(?: \(b"|$)/;
 
 const CONNECT: readonly (readonly [fault: ConnectFault, pattern: RegExp])[] = [
   ['timed-out', /(?:^|: )(?:deadline has elapsed|Connection timed out \(os error 110\))$/],
@@ -168,12 +194,16 @@ const CONNECT: readonly (readonly [fault: ConnectFault, pattern: RegExp])[] = [
 ];
 
 /**
- * What a record of a ztunnel says went wrong: a connection that failed, or the `TLS handshake error` and `Failed TCP handshake`
- * lines that stand for one (istio/ztunnel src/tls/server.rs up to 1.25). Null: nothing failed, or another kind of record.
+ * What a record of a ztunnel says went wrong: a connection that failed, or the `TLS handshake error`, `Failed TCP handshake`
+ * and `proxying failed` lines that stand for one (istio/ztunnel src/tls/server.rs up to 1.25; release-1.18 to release-1.21
+ * src/proxy/inbound.rs). Null: nothing failed, or another kind of record.
  */
 export function ztunnelErrorOf(record: LogRecord): ZtunnelError | null {
   if (record.proxy !== 'ztunnel') return null;
-  if (record.kind === 'diagnostic') return diagnosticError(record.message);
+  if (record.kind === 'diagnostic') {
+    const refused = record.scope === 'proxy::inbound' ? afterPrefix(record.message, 'proxying failed: ') : null;
+    return refused === null ? diagnosticError(record.message) : readZtunnelError(refused, 'application');
+  }
   if (record.kind !== 'connection' || (record.error === null && record.phase !== 'failed')) return null;
   const error = readZtunnelError(record.error ?? '', hopOf(record));
   return callsOwnPort(record, error) ? { ...error, kind: 'recursive' } : error;
@@ -201,7 +231,7 @@ export function readZtunnelError(text: string, hop: Hop): ZtunnelError {
 function handshakeError(text: string): ZtunnelError | null {
   const ofServer = afterPrefix(text, 'io error: invalid peer certificate: ');
   if (ofServer !== null) return byTable(CERTIFICATE, ofServer, text, 'destination');
-  const alert = /^(?:h2 failed|http2 handshake failed|io error): received fatal alert: (\w+)/.exec(text)?.[1];
+  const alert = ALERT.exec(text)?.[1];
   if (alert !== undefined) return alertError(alert, text, 'source');
   if (text.startsWith('h2 failed: ') || text.startsWith('http2 handshake failed: ')) return tunnelError(text);
   const handshake = afterPrefix(text, 'tls handshake error: ');
@@ -233,7 +263,7 @@ function alertError(alert: string, text: string, refused: 'source' | 'destinatio
 }
 
 function tunnelError(text: string): ZtunnelError {
-  if (text.endsWith('not a result of an error')) return result('drained', [], text);
+  if (GRACEFUL.test(text)) return result('drained', [], text);
   return result(
     /broken pipe|reset by peer|unexpected end of file|close_notify/.test(text) ? 'tunnel-rejected' : 'tunnel-failed',
     [],

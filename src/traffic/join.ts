@@ -1,3 +1,4 @@
+import { relayOf } from '../causes/ztunnel-hop.ts';
 import type { ConnectionRecord, LogRecord, RequestRecord } from '../model/record.ts';
 import type { Flow } from '../model/traffic.ts';
 import { parseHostPort } from '../text/address.ts';
@@ -123,6 +124,22 @@ function podPair(reporter: 'source' | 'destination', error: RegExp): (record: Lo
   };
 }
 
+/** A 503 of a waypoint or gateway, keyed by its pod and the Service that was called. */
+function relayedService(record: LogRecord): string | null {
+  if (!isZtunnel(record, 'source') || relayOf(record) === null || !/^http status: 503/.test(record.error ?? ''))
+    return null;
+  return record.service === null ? null : `${record.destination.address} ${record.service}`;
+}
+
+/** What the ztunnel behind it saw: the waypoint or gateway is the caller there. */
+function serviceBehindRelay(record: LogRecord): string | null {
+  if (!isZtunnel(record, 'destination') || !(REJECTED.test(record.error ?? '') || UNREACHED.test(record.error ?? '')))
+    return null;
+  return record.source.address === null || record.service === null
+    ? null
+    : `${record.source.address} ${record.service}`;
+}
+
 function isZtunnel(record: LogRecord, reporter: 'source' | 'destination'): record is ConnectionRecord {
   return record.kind === 'connection' && record.proxy === 'ztunnel' && record.reporter === reporter;
 }
@@ -184,7 +201,9 @@ function accessDenial(record: LogRecord): string | null {
 
 const DENIAL = /^rbac_access_denied_matched_policy\[(.*)\]$/;
 
-const REJECTED = /^connection closed due to policy rejection/;
+/** What the destination answers with 401: the last is a fault of its own (istio/ztunnel 62d82653 src/proxy/inbound.rs). */
+const REJECTED = /^connection (?:closed due to policy rejection|tracking failed)/;
+const UNREACHED = /^connection failed: |\(os error \d+\)$/;
 const PEER_REFUSED = /^(?:io error: .*(?:tls handshake eof|reset by peer|unexpected end of file)|h2 failed: )/i;
 
 /**
@@ -193,16 +212,23 @@ const PEER_REFUSED = /^(?:io error: .*(?:tls handshake eof|reset by peer|unexpec
  */
 const END_PAIRS: readonly EndPair[] = [
   {
-    about: 'the destination ztunnel refused the connection by policy and answered 401',
+    about: 'the destination ztunnel refused the connection, mostly by policy, and answered 401',
     namedBy: 'destination',
     source: tunnel('source', /^http status: 401/),
     destination: tunnel('destination', REJECTED),
   },
   {
+    about:
+      'the ztunnel behind a waypoint or gateway refused that by policy or could not reach its application; it answered 503',
+    namedBy: 'destination',
+    source: relayedService,
+    destination: serviceBehindRelay,
+  },
+  {
     about: 'the destination ztunnel could not reach its application and answered 503',
     namedBy: 'destination',
     source: tunnel('source', /^http status: 503/),
-    destination: tunnel('destination', /^connection failed: |\(os error \d+\)$/),
+    destination: tunnel('destination', UNREACHED),
   },
   {
     about: 'the destination ztunnel refused the request before any policy and answered 400 or 503',
