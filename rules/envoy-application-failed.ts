@@ -4,7 +4,7 @@ import type { Rule } from '../src/model/finding.ts';
 import { applicationLogs } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
-/** 5xx or a failing gRPC status from behind the proxy. */
+/** 5xx or a failing gRPC status from behind the proxy, or a failed health check of the local service (LH). */
 export const rule: Rule = {
   meta: {
     id: 'envoy-application-failed',
@@ -13,7 +13,7 @@ export const rule: Rule = {
     title: 'The application answered with an error',
     page: {
       meaning:
-        'The application behind the proxy answered 5xx (gRPC: a status such as Unavailable or Internal, with HTTP 200). The flag URX only says that retries did not help.',
+        'The application behind the proxy answered 5xx (gRPC: a status such as Unavailable or Internal, with HTTP 200). The flag URX only says that retries did not help. With LH or health_check_failed the proxy answered in its place, because the application next to it fails its health check.',
       printedBy: 'Every proxy on the path, as via_upstream. Cluster inbound: the sidecar next to the application.',
       confirm: ['kubectl -n NAMESPACE logs deploy/WORKLOAD --since=10m'],
       change: 'Nothing in the mesh: look at the log of the application.',
@@ -21,9 +21,17 @@ export const rule: Rule = {
     },
     cites: ['envoy 1.37 source/common/router/router.cc'],
   },
-  on: ['envoy/request'],
+  on: ['envoy/request', 'envoy/connection'],
   match({ record }) {
     const failure = envoyFailure(record);
+    if (failure?.kind === 'application-unhealthy') {
+      return {
+        certainty: 'certain',
+        cause: `${calledName(record)} fails its health check (${failure.text}), so that the proxy next to it refused ${requestName(record)}.`,
+        intended: 'no',
+        subject: ['health check'],
+      };
+    }
     if (record.kind !== 'request' || failure?.kind !== 'application-failed') return null;
     return {
       certainty: failure.certainty,

@@ -31,14 +31,16 @@ export const rule: Rule = {
   },
   on: ['envoy/request', 'envoy/connection'],
   match({ record }) {
-    if (envoyFailure(record)?.kind !== 'cluster') return null;
+    const failure = envoyFailure(record);
+    if (failure?.kind !== 'cluster') return null;
     const name = envoyFacts(record)?.route ?? null;
+    const dynamic = dynamicCluster(failure.text);
     const route = name === null ? 'a route' : `the route ${name}`;
     return {
       certainty: 'certain',
-      cause: `${requestName(record)} matched ${route}, whose destination this proxy does not know: a subset that no DestinationRule defines, or a Service that is missing or not visible here.`,
+      cause: `${requestName(record)} matched ${route}, whose destination this proxy does not know: ${dynamic ?? 'a subset that no DestinationRule defines, or a Service that is missing or not visible here'}.`,
       intended: 'no',
-      subject: [name ?? ''],
+      subject: [name ?? '', ...(dynamic === null ? [] : [failure.text])],
     };
   },
   propose() {
@@ -57,3 +59,10 @@ export const rule: Rule = {
     ];
   },
 };
+
+/** What became of a cluster that the dynamic forward proxy makes at run time; null for a cluster of istiod. */
+function dynamicCluster(text: string): string | null {
+  return text.startsWith('sub_cluster_') || text.startsWith('dynamic_forward_proxy_')
+    ? `the cluster it makes for that host is not ready or already gone (${text})`
+    : null;
+}

@@ -3,7 +3,7 @@ import { calledName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
-/** DF and the details of the dynamic forward proxy. */
+/** DF and dns_resolution_failure. */
 export const rule: Rule = {
   meta: {
     id: 'envoy-dns-failed',
@@ -11,8 +11,7 @@ export const rule: Rule = {
     level: 'error',
     title: 'The name of the destination could not be resolved',
     page: {
-      meaning:
-        'The proxy resolves the host itself (dynamic DNS, wildcard ServiceEntry) and got no address, or too many lookups are waiting.',
+      meaning: 'The proxy resolves the host itself (dynamic DNS, wildcard ServiceEntry) and got no address.',
       printedBy: 'The proxy that dials: a sidecar or an egress gateway.',
       confirm: [
         'kubectl -n kube-system get pods -l k8s-app=kube-dns',

@@ -1,5 +1,5 @@
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
-import { dialledAddress } from '../src/causes/envoy-record.ts';
+import { calledName, dialledAddress } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { inRoot, WORKLOADS, wordOr } from '../src/remedy/commands/kubectl.ts';
 import { openHbonePort, step } from '../src/remedy/edits/index.ts';
@@ -36,8 +36,8 @@ export const rule: Rule = {
       ? 'nobody listens there: the pod is not in the ambient mesh, or the ztunnel of its node is down'
       : 'a NetworkPolicy or firewall drops it, or the node is gone';
     return {
-      certainty: 'likely',
-      cause: `The proxy could not reach port 15008 of ${dialledAddress(record) ?? 'the destination'} (${failure.text}): ${why}.`,
+      certainty: failure.certainty === 'certain' ? 'likely' : failure.certainty,
+      cause: `The proxy could not reach port 15008 of ${dialledAddress(record) ?? calledName(record)} (${failure.text}): ${why}.`,
       intended: 'unknown',
       subject: [refused ? 'refused' : 'no answer'],
     };

@@ -4,7 +4,7 @@ import type { Rule } from '../src/model/finding.ts';
 import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
-/** OM, DO, UDO, LH: overload manager, drop overload, failed local health check. */
+/** OM, DO, UDO: overload manager, drop overload. */
 export const rule: Rule = {
   meta: {
     id: 'envoy-load-shed',
@@ -13,7 +13,7 @@ export const rule: Rule = {
     title: 'The proxy shed load',
     page: {
       meaning:
-        'The proxy refused the request to protect itself or the destination: its memory or connections are exhausted (overload manager), istiod told it to drop a share (drop overload), or the local health check fails.',
+        'The proxy refused the request to protect itself or the destination: its memory or connections are exhausted (overload manager), or istiod told it to drop a share (drop overload).',
       printedBy: 'The proxy that is overloaded.',
       confirm: [
         'kubectl top pod POD -n NAMESPACE --containers',

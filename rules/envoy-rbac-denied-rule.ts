@@ -34,15 +34,23 @@ export const rule: Rule = {
     const failure = envoyFailure(record);
     if (failure?.kind !== 'rbac-rule' || record.kind === 'diagnostic') return null;
     const { policy, rule: index, id } = parseRbacId(failure.text);
-    const name = policy === null ? id : `${policy.namespace}/${policy.name}`;
     const which = index === null ? '' : `rule ${index} of `;
+    const by =
+      policy === null
+        ? `a DENY policy whose name the log cut short (${id})`
+        : `${which}the DENY policy ${policy.namespace}/${policy.name}`;
     return {
       certainty: 'certain',
-      cause: `${requestName(record)} from ${sourceName(record)} was denied by ${which}the DENY policy ${name}.`,
+      cause: `${requestName(record)} from ${sourceName(record)} was denied by ${by}.`,
       enforcedBy: observedProxy(record, mesh)?.type ?? enforcerOf(record),
       policies: policy === null ? [] : [policy],
       intended: 'likely',
-      unchecked: unseenIdentity(record),
+      unchecked: [
+        ...(policy === null
+          ? ['Which policy denied: the log format limits the length of the details. Raise or remove that limit.']
+          : []),
+        ...unseenIdentity(record),
+      ],
       subject: [id],
     };
   },

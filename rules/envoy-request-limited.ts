@@ -1,10 +1,11 @@
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { requestName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import type { RequestRecord } from '../src/model/record.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
 
-/** 408 and 413 that the proxy gave itself. */
+/** 408 and 413 that the proxy gave itself, and the 500 for an answer that it cannot buffer. */
 export const rule: Rule = {
   meta: {
     id: 'envoy-request-limited',
@@ -13,7 +14,7 @@ export const rule: Rule = {
     title: 'The request ran into a size or time limit of the proxy',
     page: {
       meaning:
-        'The body is larger than a buffer of the proxy (413), or the caller did not finish its headers or body in time (408). Istio sets no such buffer by itself: an EnvoyFilter or a filter that reads the body does.',
+        'The body is larger than a buffer of the proxy (413; for the body of the answer 500 response_payload_too_large), or the caller did not finish its headers or body in time (408). Istio sets no such buffer by itself: an EnvoyFilter or a filter that reads the body does.',
       printedBy: 'The first proxy that reads the request.',
       confirm: ['kubectl get envoyfilters -A -o yaml', 'istioctl proxy-config listener POD.NAMESPACE -o json'],
       change:
@@ -29,15 +30,8 @@ export const rule: Rule = {
   match({ record }) {
     const failure = envoyFailure(record);
     if (record.kind !== 'request' || failure?.kind !== 'request-limit') return null;
-    const isSize = record.status === 413 || failure.text.includes('payload');
-    return {
-      certainty: failure.certainty,
-      cause: isSize
-        ? `${requestName(record)} from ${sourceName(record)} has a body that is larger than the proxy buffers.`
-        : `${sourceName(record)} did not finish sending its request in time.`,
-      intended: 'likely',
-      subject: [isSize ? 'size' : 'time'],
-    };
+    const [limit, cause] = whichLimit(record, failure.text);
+    return { certainty: failure.certainty, cause, intended: 'likely', subject: [limit] };
   },
   propose() {
     return [
@@ -51,3 +45,13 @@ export const rule: Rule = {
     ];
   },
 };
+
+/** The limit in one word, and what ran into it. */
+function whichLimit(record: RequestRecord, text: string): readonly [string, string] {
+  const name = requestName(record);
+  if (text.startsWith('response_'))
+    return ['response', `The answer to ${name} has a body that is larger than the proxy buffers.`];
+  if (record.status === 413 || text.includes('payload'))
+    return ['size', `${name} from ${sourceName(record)} has a body that is larger than the proxy buffers.`];
+  return ['time', `${sourceName(record)} did not finish sending its request in time.`];
+}

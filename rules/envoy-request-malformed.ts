@@ -66,6 +66,7 @@ const CAUSES: readonly (readonly [RegExp, Level, string])[] = [
   [/path|invalid_url/, 'warning', 'a path that the proxy does not accept'],
   [/content_length/, 'warning', 'contradicting lengths of the body'],
   [/^upgrade_failed$/, 'warning', 'a request to upgrade to a protocol that the proxy does not offer'],
+  [/^websocket_handshake_unsuccessful$/, 'warning', 'a request to upgrade to WebSocket, whose handshake failed'],
   [/^request_headers_failed_strict_check|^IH$/, 'warning', 'x-envoy headers that are not valid'],
   [/^http1\.codec_error|^codec_error|detection_failed/, 'note', 'bytes that are no valid HTTP'],
   [/^http[23]?\./, 'warning', 'a request that breaks the rules of HTTP'],

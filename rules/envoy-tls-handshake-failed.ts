@@ -4,16 +4,16 @@ import type { Rule } from '../src/model/finding.ts';
 import { listDestinationRules } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
-/** Versions, ciphers, ALPN or SNI of the two ends do not fit. */
+/** Versions, ciphers, ALPN or SNI of the two ends do not fit, or the handshake broke for a rarer reason. */
 export const rule: Rule = {
   meta: {
     id: 'envoy-tls-handshake-failed',
     category: 'mutual-tls',
     level: 'error',
-    title: 'The TLS settings of the two ends do not fit',
+    title: 'The TLS handshake with the destination failed',
     page: {
       meaning:
-        'Both ends speak TLS, but have no version, cipher, application protocol or host name in common; or the proxy wraps a connection into TLS that is TLS already.',
+        'Both ends speak TLS, but have no version, cipher, application protocol or host name in common; or the proxy wraps a connection into TLS that is TLS already. Rarely the handshake breaks over bytes that do not decrypt or a signature that is wrong.',
       printedBy: 'The proxy of the caller, or a gateway, as transport failure.',
       confirm: [
         'kubectl get destinationrules -A -o yaml',
@@ -29,10 +29,11 @@ export const rule: Rule = {
   on: ['envoy/request', 'envoy/connection'],
   match({ record }) {
     const failure = envoyFailure(record);
-    if (failure?.kind !== 'tls-parameters') return null;
+    if (failure?.kind !== 'tls-parameters' && failure?.kind !== 'tls-broken') return null;
+    const why = failure.kind === 'tls-parameters' ? ', because the settings of the two ends do not fit' : '';
     return {
       certainty: 'likely',
-      cause: `The TLS handshake with ${calledName(record)} failed, because the settings of the two ends do not fit: ${failure.text}.`,
+      cause: `The TLS handshake with ${calledName(record)} failed${why}: ${failure.text}.`,
       intended: 'no',
       subject: [failure.text],
     };

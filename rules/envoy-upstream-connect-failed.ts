@@ -31,9 +31,12 @@ export const rule: Rule = {
   match({ record }) {
     const failure = envoyFailure(record);
     if (failure?.kind !== 'connect-failed') return null;
+    const isTls = failure.text.startsWith('TLS_error');
     return {
       certainty: failure.certainty === 'certain' ? 'likely' : failure.certainty,
-      cause: `The proxy could not open a connection to ${calledName(record)} (${failure.text}).`,
+      cause: isTls
+        ? `The TLS handshake with ${calledName(record)} broke off (${failure.text}).`
+        : `The proxy could not open a connection to ${calledName(record)} (${failure.text}).`,
       intended: 'no',
       unchecked:
         failure.certainty === 'possible'

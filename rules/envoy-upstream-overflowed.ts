@@ -4,7 +4,7 @@ import type { Rule } from '../src/model/finding.ts';
 import { listDestinationRules, listEndpoints } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
-/** UO: a circuit breaker of the cluster. */
+/** UO and the overflows of the dynamic forward proxy: a circuit breaker of the cluster. */
 export const rule: Rule = {
   meta: {
     id: 'envoy-upstream-overflowed',
@@ -13,7 +13,7 @@ export const rule: Rule = {
     title: 'The limits of the connection pool were reached',
     page: {
       meaning:
-        'More connections or waiting requests than the connection pool of this destination may have; the proxy refused the request without sending it. Limits come from connectionPool in the DestinationRule, else from Envoy.',
+        'More connections or waiting requests than the connection pool of this destination may have; the proxy refused the request without sending it. Limits come from connectionPool in the DestinationRule, else from Envoy. The dynamic forward proxy limits pending requests, lookups and clusters likewise, and maintenance_mode is a cluster that a runtime setting of Envoy switched off.',
       printedBy: 'The proxy of the caller, a gateway or a waypoint: UO with the details {overflow}.',
       confirm: [
         'kubectl get destinationrules -A -o yaml',
@@ -30,11 +30,14 @@ export const rule: Rule = {
   },
   on: ['envoy/request', 'envoy/connection'],
   match({ record }) {
-    if (envoyFailure(record)?.kind !== 'overflow') return null;
+    const failure = envoyFailure(record);
+    if (failure?.kind !== 'overflow') return null;
+    const limit = otherLimit(failure.text);
     return {
       certainty: 'certain',
-      cause: `The proxy refused the call to ${calledName(record)}, because its connection pool is full (circuit breaker).`,
+      cause: `The proxy refused the call to ${calledName(record)}, because ${limit ?? 'its connection pool is full'} (circuit breaker).`,
       intended: 'likely',
+      subject: limit === null ? [] : [failure.text],
     };
   },
   propose({ destination }) {
@@ -49,3 +52,9 @@ export const rule: Rule = {
     ];
   },
 };
+
+/** What turned the call away if it was not the connection pool, which is null. */
+function otherLimit(text: string): string | null {
+  if (text === 'maintenance_mode') return 'its cluster is in maintenance mode';
+  return text.endsWith('_overflow') ? `a limit of the dynamic forward proxy is reached: ${text}` : null;
+}

@@ -1,22 +1,23 @@
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
+import type { EnvoyFailureKind } from '../src/causes/envoy-failure-table.ts';
 import { calledName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { listPods, wordOr } from '../src/remedy/commands/kubectl.ts';
 import { listEndpoints } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
-/** A TCP connect that timed out, or that a router answered with unreachable. */
+/** A TCP connect that timed out, or that the network or the own host turned down. */
 export const rule: Rule = {
   meta: {
     id: 'envoy-upstream-unreached',
     category: 'network',
     level: 'error',
-    title: 'The destination did not answer the connection attempt',
+    title: 'The connection attempt did not reach the destination',
     page: {
       meaning:
-        'The proxy tried to open a TCP connection to the destination and nothing came back within the connect timeout (10 s by default), or the network said that there is no way. Something drops the packets: a NetworkPolicy or firewall, or the pod or node is gone.',
+        'The proxy tried to open a TCP connection to the destination and nothing came back within the connect timeout (10 s by default), or the network said at once that there is no way. Something drops or rejects the packets: a NetworkPolicy or firewall, a missing route, or the pod or node is gone. "Operation not permitted" and "Permission denied" come from the host of the caller, whose own egress rule holds the packet back.',
       printedBy:
-        'The proxy of the caller, a gateway or a waypoint: UF with connection_timeout. The destination has no line, because nothing arrived.',
+        'The proxy of the caller, a gateway or a waypoint: UF with connection_timeout, or with a connect error such as No route to host. The destination has no line, because nothing arrived.',
       confirm: [
         'kubectl -n NAMESPACE get networkpolicies -o yaml',
         'kubectl -n SOURCE_NAMESPACE get networkpolicies -o yaml',
@@ -31,19 +32,21 @@ export const rule: Rule = {
   on: ['envoy/request', 'envoy/connection'],
   match(flow) {
     const failure = envoyFailure(flow.record);
-    if (failure?.kind !== 'unreachable') return null;
-    const waited = flow.maxDurationMs === null ? '' : ` within ${flow.maxDurationMs} ms`;
+    if (failure === null) return null;
+    const why = WHY[failure.kind]?.(calledName(flow.record), failure.text, flow.maxDurationMs);
+    if (why === undefined) return null;
     return {
       certainty: failure.certainty === 'certain' ? 'likely' : failure.certainty,
-      cause: `${calledName(flow.record)} did not answer the connection attempt${waited}: a NetworkPolicy or firewall drops it, or the pod is gone.`,
+      cause: why,
       intended: 'unknown',
+      subject: failure.kind === 'unreachable' ? [] : [failure.kind],
     };
   },
   propose({ source, destination }) {
     return [
       step(
         'network-policy',
-        'Find the NetworkPolicy or firewall that drops this connection and admit exactly this caller and port.',
+        'Find the NetworkPolicy or firewall that stops this connection and admit exactly this caller and port.',
         {
           risk: 'Whatever the rule admits reaches the pod; authorization is then for AuthorizationPolicies.',
           confirm: [
@@ -56,4 +59,18 @@ export const rule: Rule = {
       ),
     ];
   },
+};
+
+/** Who stopped the connect, by kind of failure, from the name called, the text of the failure and the longest wait in ms. */
+const WHY: Readonly<
+  Partial<Record<EnvoyFailureKind, (called: string, text: string, waitedMs: number | null) => string>>
+> = {
+  unreachable: (called, _, waitedMs) => {
+    const waited = waitedMs === null ? '' : ` within ${waitedMs} ms`;
+    return `${called} did not answer the connection attempt${waited}: a NetworkPolicy or firewall drops it, or the pod is gone.`;
+  },
+  rejected: (called, text) =>
+    `The network turned down the connection attempt to ${called} (${text}): a NetworkPolicy or firewall rejects it, or no route leads to that address.`,
+  forbidden: (called, text) =>
+    `The host of the caller did not let the connection attempt to ${called} out (${text}): an egress rule of the caller forbids it.`,
 };

@@ -12,9 +12,15 @@ export type ConnectFailure =
   | 'own-certificate'
   /** The proxy has no certificate to speak with. */
   | 'certificate-absent'
+  /** The handshake broke for another reason: an alert of the other end, or bytes that make no sense. */
+  | 'tls-broken'
   | 'refused'
-  /** No answer, or a router said that there is no way. */
+  /** No answer. */
   | 'unreachable'
+  /** A router, a firewall or the routing table of the host said that there is no way. */
+  | 'rejected'
+  /** The host of the caller did not let the packet out. */
+  | 'forbidden'
   /** Anything else. */
   | 'failed';
 
@@ -33,14 +39,14 @@ const FRAGMENTS: readonly (readonly [RegExp, ConnectFailure])[] = [
   [/ALERT_(?:BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|ACCESS_DENIED)/, 'own-certificate'],
   [/CERTIFICATE_VERIFY_FAILED|verify_cert_failed/, 'peer-certificate'],
   [
-    /UNSUPPORTED_PROTOCOL|NO_SHARED_CIPHER|PROTOCOL_VERSION|HANDSHAKE_FAILURE|TLSEXT|NO_APPLICATION_PROTOCOL|UNRECOGNIZED_NAME/,
+    /UNSUPPORTED_PROTOCOL|WRONG_SSL_VERSION|NO_SHARED_CIPHER|PROTOCOL_VERSION|HANDSHAKE_FAILURE|TLSEXT|NO_APPLICATION_PROTOCOL|UNRECOGNIZED_NAME/,
     'tls-parameters',
   ],
+  [/TLS_error:.*(?:SSL_routines|SSL routines)/, 'tls-broken'],
   [/(?:delayed|immediate)_connect_error:_(?:Connection_refused|111\b)/, 'refused'],
-  [
-    /_connect_error:_(?:Connection_timed_out|No_route_to_host|Network_is_unreachable|Host_is_|Operation_not_permitted|Permission_denied|110\b|113\b|101\b|112\b)/,
-    'unreachable',
-  ],
+  [/_connect_error:_(?:Connection_timed_out|Host_is_down|110\b|112\b)/, 'unreachable'],
+  [/_connect_error:_(?:No_route_to_host|Network_is_|Host_is_|113\b|101\b)/, 'rejected'],
+  [/_connect_error:_(?:Operation_not_permitted|Permission_denied|1\b|13\b)/, 'forbidden'],
 ];
 
 /** Reads a transport failure; null for null and for a text that says nothing. Untrusted text in, a fixed word out. */

@@ -18,6 +18,7 @@ export function readAnswer(record: RequestRecord): EnvoyFailure | null {
   const status = record.status ?? 0;
   const reply = inbound ? null : proxyReplyOfSize(status, record.bytesSent);
   if (reply === 'rbac') return { kind: 'rbac-peer', certainty: 'likely', text: '403, 19 bytes' };
+  if (reply === 'rate-limit') return { kind: 'rate-limited', certainty: 'possible', text: '429, 18 bytes' };
   if (reply !== null)
     return { kind: 'peer-proxy-failed', certainty: 'likely', text: `${status}, ${record.bytesSent} bytes` };
   if (isPlaintextToTls(status, record.bytesSent))

@@ -22,10 +22,13 @@ export type EnvoyFailureKind =
   | 'tls-to-plaintext'
   | 'client-certificate-missing'
   | 'tls-parameters'
+  | 'tls-broken'
   | 'peer-certificate'
   | 'own-certificate'
   | 'certificate-absent'
   | 'unreachable'
+  | 'rejected'
+  | 'forbidden'
   | 'refused'
   | 'connect-failed'
   | 'hbone-unreachable'
@@ -35,6 +38,7 @@ export type EnvoyFailureKind =
   // It did, and then broke.
   | 'closed'
   | 'stream-reset'
+  | 'local-reset'
   | 'response-cut'
   | 'protocol-error'
   | 'upstream-timeout'
@@ -49,6 +53,7 @@ export type EnvoyFailureKind =
   // Answers somebody gave on purpose.
   | 'application-refused'
   | 'application-failed'
+  | 'application-unhealthy'
   | 'filter-answered'
   | 'rate-limited'
   | 'fault'
@@ -75,7 +80,7 @@ export interface EnvoyFailure {
 export const DETAILS: readonly (readonly [RegExp, EnvoyFailureKind])[] = [
   [/^route(?:_configuration)?_not_found$/, 'route'],
   [/^filter_chain_not_found$/, 'filter-chain'],
-  [/^cluster_not_found$/, 'cluster'],
+  [/^cluster_not_found$|^sub_cluster_warming_timeout$|^dynamic_forward_proxy_cluster_is_gone$/, 'cluster'],
   [/^no_healthy_upstream/, 'no-endpoint'],
   [/^(?:upstream_)?response_timeout$|^upstream_per_try_(?:idle_)?timeout$/, 'upstream-timeout'],
   [/^stream_idle_timeout$|^upstream_max_stream_duration_reached$|^(?:max_)?duration_timeout$/, 'stream-timeout'],
@@ -83,22 +88,24 @@ export const DETAILS: readonly (readonly [RegExp, EnvoyFailureKind])[] = [
   [/^ext_authz_(?:error|invalid)$/, 'authorizer-failed'],
   [/^request_rate_limited$|^local_rate_limited$|^rate_limiter_error$/, 'rate-limited'],
   [/^fault_filter_abort$/, 'fault'],
-  [/^overload$|^overload_error:|^(?:unconditional_)?drop_overload$|^maintenance_mode$/, 'load-shed'],
+  [/^overload$|^overload_error:|^(?:unconditional_)?drop_overload$/, 'load-shed'],
+  [/^maintenance_mode$|^(?:dns_cache|sub_cluster|dynamic_forward_proxy_pending_request)_overflow$/, 'overflow'],
+  [/^health_check_failed$/, 'application-unhealthy'],
   [/^downstream_local_disconnect\(rbac_deny_close/, 'rbac-unnamed'],
   [/^downstream_local_disconnect\(ext_authz_close/, 'authorizer-denied'],
   [/^downstream_local_disconnect/, 'drained'],
   [/^downstream_remote_disconnect$|^http[23]\.remote_(?:reset|refuse)$/, 'client-left'],
-  [/^request_payload_|^request_overall_timeout$|^(?:request|downstream)_header_timeout$/, 'request-limit'],
+  [/^(?:request|response)_payload_|^request_overall_timeout$|^(?:request|downstream)_header_timeout$/, 'request-limit'],
   [
     /^http[123]?\.|^codec_error:|^low_version$|^missing_(?:host_header|path_rejected)$|^absolute_path_rejected$|^invalid_path$/,
     'request-malformed',
   ],
   [
-    /^path_normalization_failed$|^request_headers_failed_strict_check|^empty_host_header$|^early_connect_data$|^upgrade_failed$|^rejecting_because_detection_failed$/,
+    /^path_normalization_failed$|^request_headers_failed_strict_check|^empty_host_header$|^early_connect_data$|^upgrade_failed$|^websocket_handshake_unsuccessful$|^rejecting_because_detection_failed$/,
     'request-malformed',
   ],
   [/^ext_proc_error|^filter_(?:added|removed)_/, 'filter-failed'],
-  [/^dns_|^dynamic_forward_proxy_|^sub_cluster_/, 'dns'],
+  [/^dns_resolution_failure/, 'dns'],
 ];
 
 /**
@@ -118,7 +125,7 @@ export const FLAGS: readonly (readonly [string, EnvoyFailureKind | 'reset'])[] =
   ['OM', 'load-shed'],
   ['DO', 'load-shed'],
   ['UDO', 'load-shed'],
-  ['LH', 'load-shed'],
+  ['LH', 'application-unhealthy'],
   ['DF', 'dns'],
   ['UH', 'no-endpoint'],
   ['UO', 'overflow'],

@@ -1,5 +1,5 @@
 /** What an Envoy says in the body of an answer that it made itself. */
-export type ProxyReply = 'rbac' | 'upstream-failed' | 'no-healthy-upstream' | 'timeout';
+export type ProxyReply = 'rbac' | 'rate-limit' | 'upstream-failed' | 'no-healthy-upstream' | 'timeout';
 
 /** What Go's net/http answers to plaintext on a port that speaks TLS (go src/net/http/server.go). */
 const HTTP_TO_HTTPS = 'Client sent an HTTP request to an HTTPS server.\n';
@@ -22,9 +22,10 @@ const CAUSES: readonly string[] = [
   'protocol error',
 ];
 
-/** Bodies by status and length (envoy 1.37 source/common/router/router.cc, source/extensions/filters/http/rbac/rbac_filter.cc). */
+/** Bodies by status and length (envoy 1.37 source/common/router/router.cc, source/extensions/filters/http/{rbac,local_ratelimit}). */
 const REPLIES: ReadonlyMap<string, ProxyReply> = new Map<string, ProxyReply>([
   [sizeKey(403, 'RBAC: access denied'.length), 'rbac'],
+  [sizeKey(429, 'local_rate_limited'.length), 'rate-limit'],
   [sizeKey(503, 'no healthy upstream'.length), 'no-healthy-upstream'],
   [sizeKey(504, 'upstream request timeout'.length), 'timeout'],
   ...CAUSES.flatMap((cause): [string, ProxyReply][] =>

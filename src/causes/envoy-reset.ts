@@ -11,13 +11,18 @@ const REASONS: readonly (readonly [RegExp, EnvoyFailureKind])[] = [
   [/^overflow$|^UO$/, 'overflow'],
   [/^protocol_error$|^UPE$/, 'protocol-error'],
   [/^overload_manager_reset$|^OM$/, 'load-shed'],
-  [/reset$|^remote_error|half_close$|^UR$|^LR$/, 'stream-reset'],
+  [/^local_(?:refused_stream_)?reset$|^LR$/, 'local-reset'],
+  [/reset$|^remote_error|half_close$|^UR$/, 'stream-reset'],
   [/^connection_termination$|^UC$/, 'closed'],
 ];
 const CONNECT = /connection_failure$|^connection_timeout$|^UF$/;
 
 /** How long a connect must have hung, in ms, to be taken for one without an answer where no reason is printed. */
 const HUNG_MS = 900;
+
+/** Kinds of a connect whose packets did not arrive, and all kinds that lie below TLS. */
+const UNARRIVED: ReadonlySet<EnvoyFailureKind> = new Set(['unreachable', 'rejected', 'forbidden']);
+const NETWORK: ReadonlySet<EnvoyFailureKind> = new Set([...UNARRIVED, 'refused', 'connect-failed']);
 
 const CONNECT_KINDS: Readonly<Record<ConnectFailure, EnvoyFailureKind>> = {
   'tls-to-plaintext': 'tls-to-plaintext',
@@ -28,6 +33,9 @@ const CONNECT_KINDS: Readonly<Record<ConnectFailure, EnvoyFailureKind>> = {
   'certificate-absent': 'certificate-absent',
   refused: 'refused',
   unreachable: 'unreachable',
+  rejected: 'rejected',
+  forbidden: 'forbidden',
+  'tls-broken': 'tls-broken',
   failed: 'connect-failed',
 };
 
@@ -43,7 +51,7 @@ export function readReset(record: LogRecord, printed: string): EnvoyFailure | nu
   const facts = record.envoy;
   if (moment === 'after' || hasAnswered(record, printed)) return readCut(record, printed);
   const transport = facts.transportFailure ?? inner;
-  const tunnel = readTunnel(facts, transport);
+  const tunnel = readTunnel(facts, transport, reason, hasHung(record, reason));
   if (tunnel !== null) return tunnel;
   const known = readConnectFailure(transport);
   if (CONNECT.test(reason) || (known !== null && known !== 'failed'))
@@ -66,20 +74,30 @@ function readCut(record: LogRecord, printed: string): EnvoyFailure | null {
 
 /**
  * Lines of an HBONE tunnel: `connect_originate` dials the tunnel and says what became of it; the request inside only sees
- * it end; `main_internal` is a waypoint's own inner listener (istio 86c9f01f pilot/pkg/networking/core/waypoint.go).
+ * it end; `main_internal` is a waypoint's own inner listener (istio 86c9f01f pilot/pkg/networking/core/waypoint.go). A
+ * tunnel that nobody answered hangs until the connect timeout; one that was refused is answered within milliseconds.
  */
-function readTunnel(facts: EnvoyFacts, transport: string | null): EnvoyFailure | null {
+function readTunnel(facts: EnvoyFacts, transport: string | null, reason: string, hung: boolean): EnvoyFailure | null {
   const host = facts.upstreamHost ?? '';
   if (host.startsWith('envoy://main_internal')) return { kind: 'tunnel-target', certainty: 'likely', text: host };
-  if (host.startsWith('envoy://connect_originate')) return { kind: 'tunnel-closed', certainty: 'possible', text: host };
+  if (host.startsWith('envoy://connect_originate')) {
+    return reason === 'connection_timeout'
+      ? { kind: 'hbone-unreachable', certainty: 'likely', text: reason }
+      : { kind: 'tunnel-closed', certainty: 'possible', text: host };
+  }
   const status = /^tunnel_response:_?(\d{3})/.exec(transport ?? '')?.[1];
   if (status !== undefined && transport !== null) {
     const denied = status === '401' || status === '403';
     return { kind: denied ? 'tunnel-denied' : 'tunnel-failed', certainty: 'certain', text: transport };
   }
-  return facts.cluster === 'connect_originate' && transport === null
+  return facts.cluster === 'connect_originate' && transport === null && !hung
     ? { kind: 'tunnel-failed', certainty: 'possible', text: 'connect_originate' }
     : null;
+}
+
+/** True for a connect that says by its reason, or where that is missing by its duration, that nobody answered. */
+function hasHung(record: ConnectionRecord | RequestRecord, reason: string): boolean {
+  return reason === 'connection_timeout' || (CONNECT.test(reason) && (record.durationMs ?? 0) >= HUNG_MS);
 }
 
 function readConnect(
@@ -90,13 +108,12 @@ function readConnect(
 ): EnvoyFailure {
   const text = transport ?? reason;
   const timedOut = reason === 'connection_timeout';
-  const hung = known === null && !timedOut && (record.durationMs ?? 0) >= HUNG_MS;
+  const hung = known === null && !timedOut && hasHung(record, reason);
   const kind = timedOut || hung ? 'unreachable' : CONNECT_KINDS[known ?? 'failed'];
-  const network = kind === 'unreachable' || kind === 'refused' || kind === 'connect-failed';
-  if (network && record.envoy?.upstreamHost?.endsWith(':15008') === true)
-    return { kind: 'hbone-unreachable', certainty: 'certain', text };
+  const certainty = hung || (known === null && !timedOut) ? 'possible' : 'certain';
+  if (NETWORK.has(kind) && record.envoy?.upstreamHost?.endsWith(':15008') === true)
+    return { kind: 'hbone-unreachable', certainty, text };
   // A proxy and its application share a pod: nothing between them can swallow packets.
-  if (kind === 'unreachable' && isInbound(record) === true)
-    return { kind: 'connect-failed', certainty: 'likely', text };
-  return { kind, certainty: hung || (known === null && !timedOut) ? 'possible' : 'certain', text };
+  if (UNARRIVED.has(kind) && isInbound(record) === true) return { kind: 'connect-failed', certainty: 'likely', text };
+  return { kind, certainty, text };
 }
