@@ -3,7 +3,8 @@ import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Finding, Match, Rule } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { Draft } from '../src/model/remedy.ts';
-import { decideObserved, isDeny } from '../src/policy/ambient/observed.ts';
+import { actionOf } from '../src/policy/action.ts';
+import { decideObserved } from '../src/policy/ambient/observed.ts';
 import { wordOr, ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
 import { allowCaller, exceptCaller, step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
@@ -73,5 +74,7 @@ export const rule: Rule = {
 /** Only where the policies known explain the denial: this end is not told the reason. */
 function changesFor(finding: Finding, mesh: MeshView): readonly Draft[] {
   if (finding.policies.length === 0 || waypointSign(finding.source.identity, mesh) !== null) return [];
-  return finding.policies.some((ref) => isDeny(ref, mesh)) ? exceptCaller(finding, mesh) : allowCaller(finding, mesh);
+  return finding.policies.some((ref) => actionOf(ref, mesh) === 'DENY')
+    ? exceptCaller(finding, mesh)
+    : allowCaller(finding, mesh);
 }

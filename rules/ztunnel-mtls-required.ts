@@ -6,6 +6,7 @@ import { decideObserved } from '../src/policy/ambient/observed.ts';
 import { listPods } from '../src/remedy/commands/kubectl.ts';
 import { exemptPort, showPolicy, step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
+import { nameOf } from '../src/text/object-ref.ts';
 
 const CONVERTED = 'converted_peer_authentication_';
 
@@ -70,10 +71,6 @@ function namedObject(namespace: string, name: string): ObjectRef | null {
 
 function isPeerAuthentication({ kind }: ObjectRef): boolean {
   return kind === 'PeerAuthentication';
-}
-
-function nameOf({ namespace, name }: ObjectRef): string {
-  return `${namespace}/${name}`;
 }
 
 /** ztunnel finds the pod by its address: without one it is a node, a load balancer or something outside the cluster. */

@@ -4,7 +4,8 @@ import type { MeshView } from '../src/model/mesh.ts';
 import type { Decision } from '../src/model/policy.ts';
 import type { ConnectionRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
-import { decideObserved, isDeny } from '../src/policy/ambient/observed.ts';
+import { actionOf } from '../src/policy/action.ts';
+import { decideObserved } from '../src/policy/ambient/observed.ts';
 import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { allowCaller, enrolCaller, exceptCaller, exemptPort, showPolicy, step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
@@ -80,7 +81,9 @@ function guess(record: ConnectionRecord): Match {
 function changesFor(finding: Finding, mesh: MeshView): readonly Draft[] {
   if (finding.category === 'mutual-tls') return mesh.known ? exemptPort(finding, mesh) : [enrolCaller(finding, mesh)];
   if (finding.policies.length === 0) return [];
-  return finding.policies.some((ref) => isDeny(ref, mesh)) ? exceptCaller(finding, mesh) : allowCaller(finding, mesh);
+  return finding.policies.some((ref) => actionOf(ref, mesh) === 'DENY')
+    ? exceptCaller(finding, mesh)
+    : allowCaller(finding, mesh);
 }
 
 function findPolicies(finding: Finding): Draft {

@@ -6,6 +6,8 @@ import type { EnvoyRequest } from '../src/policy/envoy/request.ts';
 import { unknownRequest } from '../src/policy/envoy/request.ts';
 import { DEFAULT_SETTINGS, type EnvoyInput } from '../src/policy/envoy/settings.ts';
 import type { EnvoyDecision } from '../src/policy/envoy/verdict.ts';
+import { printedOf } from '../src/suite/envoy-vectors.ts';
+import { isSame } from '../src/suite/result.ts';
 import { decodeKubeObject } from '../src/text/kube-object.ts';
 import { parseSpiffeId } from '../src/text/spiffe.ts';
 import { inputOf, readVectors, requestOf, type VectorCase } from './envoy-vectors.ts';
@@ -13,26 +15,6 @@ import { type NaivePolicy, type NaiveRequest, naiveDecide } from './naive-envoy.
 import { hasShared, needsShared } from './shared.ts';
 
 const FILES = ['envoy-edge', 'envoy-random', 'envoy-real', 'envoy-tcp'];
-
-/** A decision in the words of the vectors. */
-function printedOf({ outcome, printed }: EnvoyDecision): Readonly<Record<string, unknown>> {
-  if (printed === null) return { outcome: 'deny', status: -1 };
-  const { status, flags, details, termination, grpcStatus, body, wwwAuthenticate, backendPath } = printed;
-  const metadata = printed.rbacMetadata ?? {};
-  return {
-    outcome: outcome === 'unknown' ? undefined : outcome,
-    status,
-    flags: flags.length === 0 ? '-' : flags.join(','),
-    details: details ?? '-',
-    connectionTermination: termination ?? undefined,
-    grpcStatus: grpcStatus === null ? undefined : String(grpcStatus),
-    body: body ?? undefined,
-    wwwAuthenticate: wwwAuthenticate ?? undefined,
-    backendPath: backendPath ?? undefined,
-    rbacMetadata: Object.keys(metadata).length === 0 ? undefined : metadata,
-    auditHint: printed.auditHint ? true : undefined,
-  };
-}
 
 describe.skipIf(!hasShared)(needsShared('what real Envoys answered'), () => {
   it.each(FILES)('%s: outcome, status, flags, details and metadata agree', (file) => {
@@ -59,18 +41,8 @@ function disagreementsOf(vector: VectorCase): readonly unknown[] {
     if (expected === undefined) return [];
     const actual = printedOf(engine.decide(requestOf(request, vector)));
     const wanted = Object.fromEntries(Object.keys(actual).map((key) => [key, Reflect.get(expected, key)]));
-    return isEqual(actual, wanted) ? [] : [[vector.id, index, { wanted, actual }]];
+    return isSame(actual, wanted) ? [] : [[vector.id, index, { wanted, actual }]];
   });
-}
-
-function isEqual(one: unknown, other: unknown): boolean {
-  return JSON.stringify(one, sorted) === JSON.stringify(other, sorted);
-}
-
-function sorted(_key: string, value: unknown): unknown {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-    : value;
 }
 
 const POOL = {

@@ -3,6 +3,7 @@ import type { Parsed, Parser } from '../../src/model/record.ts';
 import { parseJsonObject } from '../../src/text/json-line.ts';
 import { isUnfinishedJson, withoutComments } from '../../src/text/json-lines.ts';
 import { isRecord } from '../../src/text/kube-object.ts';
+import { valueAt } from '../../src/text/untyped.ts';
 import { COLUMN, cell, emptyRow, type Row } from './columns.ts';
 import { type CompiledFormat, compileFormat, type FormatError } from './format.ts';
 import { Guess } from './guess.ts';
@@ -125,7 +126,7 @@ function readLeaves(
   const row = emptyRow();
   let time: CompiledFormat['time'] = null;
   for (const leaf of leaves) {
-    const value = valueAt(object, leaf.path);
+    const value = valueAt(object, ...leaf.path);
     if (leaf.format === null) {
       if (value !== undefined && value !== leaf.constant) return null;
     } else {
@@ -135,16 +136,6 @@ function readLeaves(
   }
   const text = cell(row, COLUMN.time);
   return toRecord(row, envelope, id, text === null ? null : (time?.read(text) ?? readTime(text)));
-}
-
-function valueAt(object: unknown, path: readonly (string | number)[]): unknown {
-  let value: unknown = object;
-  for (const key of path) {
-    if (Array.isArray(value) && typeof key === 'number') value = value[key];
-    else if (isRecord(value) && Object.hasOwn(value, key)) value = value[key];
-    else return undefined;
-  }
-  return value;
 }
 
 /** A value with one operator keeps its type; one with several parts is text (envoy 1.37 substitution_formatter.cc). */

@@ -1,6 +1,7 @@
 import type { KubeObject, MeshView, Pod } from '../model/mesh.ts';
 import type { LogRecord } from '../model/record.ts';
 import { isRecord } from '../text/kube-object.ts';
+import { hasLabels } from '../text/labels.ts';
 import { listOf, textMapOf, textOf, textsOf, valueAt } from '../text/untyped.ts';
 import { envoyFacts, parseClusterName } from './envoy-record.ts';
 
@@ -67,16 +68,14 @@ function hostsOf(pod: Pod, port: number, mesh: MeshView): readonly Omit<CalledHo
   const targetOf = (target: number | string): number | string =>
     pod.ports.find(({ name }) => name === target)?.port ?? target;
   return mesh.services
-    .filter(({ namespace, selector }) => namespace === pod.namespace && selector !== null && picks(selector, pod))
+    .filter(
+      ({ namespace, selector }) => namespace === pod.namespace && selector !== null && hasLabels(pod.labels, selector),
+    )
     .flatMap(({ hostname, ports }) =>
       ports
         .filter(({ targetPort }) => targetOf(targetPort) === port)
         .map((entry) => ({ host: hostname, port: entry.port })),
     );
-}
-
-function picks(selector: Readonly<Record<string, string>>, { labels }: Pod): boolean {
-  return Object.entries(selector).every(([key, value]) => labels[key] === value);
 }
 
 /** A DestinationRule as people name it, with mode and field: `DestinationRule shop/web (spec.trafficPolicy.tls.mode DISABLE)`. */
@@ -137,7 +136,7 @@ function tlsOf(rule: KubeObject, { port, subset }: CalledHost): DestinationTls |
   const places: (readonly (string | number)[])[] = [['spec', 'trafficPolicy']];
   if (index >= 0) places.unshift(['spec', 'subsets', index, 'trafficPolicy']);
   for (const place of places) {
-    const policy = valueIn(rule.raw, place);
+    const policy = valueAt(rule.raw, ...place);
     const ports = listOf(valueAt(policy, 'portLevelSettings'));
     const ported = ports.findIndex((entry) => valueAt(entry, 'port', 'number') === port);
     if (port !== null && ported >= 0) return blockAt(rule, [...place, 'portLevelSettings', ported, 'tls']);
@@ -149,10 +148,6 @@ function tlsOf(rule: KubeObject, { port, subset }: CalledHost): DestinationTls |
 
 /** A block that names no mode has the first one there is. */
 function blockAt(rule: KubeObject, at: readonly (string | number)[]): DestinationTls | null {
-  const block = valueIn(rule.raw, at);
+  const block = valueAt(rule.raw, ...at);
   return isRecord(block) ? { rule, mode: textMapOf(block)['mode'] ?? 'DISABLE', at } : null;
-}
-
-function valueIn(value: unknown, at: readonly (string | number)[]): unknown {
-  return at.reduce<unknown>((here, key) => (typeof key === 'number' ? listOf(here)[key] : valueAt(here, key)), value);
 }

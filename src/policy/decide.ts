@@ -1,6 +1,7 @@
 import type { MeshView, ObjectRef } from '../model/mesh.ts';
 import type { Decision } from '../model/policy.ts';
 import type { Hop, Route, Way } from '../model/way.ts';
+import { distinctRefs, nameOf } from '../text/object-ref.ts';
 import { principalOf } from '../text/spiffe.ts';
 import { type DestinationCase, destinationCases, sourceCases } from './way/cases.ts';
 import { enginesOf } from './way/compiled.ts';
@@ -8,7 +9,7 @@ import { type Endpoints, endpointsOf } from './way/endpoints.ts';
 import type { MeshEngines } from './way/engines.ts';
 import { hop, plainDecision } from './way/hop.ts';
 import { isPossible } from './way/leg.ts';
-import { nameOf, type Probe, type ProbeDestination, type ProbeSource } from './way/probe.ts';
+import type { Probe, ProbeDestination, ProbeSource } from './way/probe.ts';
 import { walk } from './way/walk.ts';
 
 /**
@@ -85,8 +86,7 @@ function joined(routes: readonly Route[]): Answer {
 }
 
 function unite(routes: readonly Route[]): readonly ObjectRef[] {
-  const refs = routes.flatMap(({ determining }) => determining);
-  return [...new Map(refs.map((ref) => [`${ref.kind}/${nameOf(ref)}`, ref])).values()];
+  return distinctRefs(routes.flatMap(({ determining }) => determining));
 }
 
 /** Manifests that count as absent, where they would have had a say. */

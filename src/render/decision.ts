@@ -3,7 +3,7 @@ import type { NearMiss } from '../model/finding.ts';
 import type { Decision } from '../model/policy.ts';
 import type { Hop, HopBy, Route, Way } from '../model/way.ts';
 import { printable, printableJson } from '../text/sanitize.ts';
-import { WIDTH, wrap } from './layout.ts';
+import { indented, WIDTH, wrap } from './layout.ts';
 
 /** How to print for a terminal. */
 export interface DecisionOptions {
@@ -89,8 +89,4 @@ function printedLines({ error, outcome, status, flags, details, termination }: H
 function missText({ policy, rule, field, wanted, seen }: NearMiss): string {
   const name = policy.namespace === '' ? policy.name : `${policy.namespace}/${policy.name}`;
   return `rule ${rule} of ${name} wanted ${field} ${wanted}, saw ${seen}`;
-}
-
-function indented(text: string, indent: number): readonly string[] {
-  return wrap(printable(text), WIDTH - indent).map((line) => ' '.repeat(indent) + line);
 }

@@ -1,3 +1,5 @@
+import { printable } from '../text/sanitize.ts';
+
 /** Columns that fit every terminal. */
 export const WIDTH = 80;
 
@@ -22,6 +24,11 @@ export function wrap(text: string, width: number): readonly string[] {
   }
   if (line !== '') lines.push(line);
   return lines;
+}
+
+/** Any text, made printable and wrapped, each line behind `indent` blanks; none for an empty one. */
+export function indented(text: string, indent: number): readonly string[] {
+  return wrap(printable(text), WIDTH - indent).map((line) => ' '.repeat(indent) + line);
 }
 
 /** A label and a text, the text wrapped beside the label: `Cause   text`. `indent` blanks before everything. */

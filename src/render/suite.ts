@@ -2,7 +2,10 @@ import { styleText } from 'node:util';
 import type { Fields, ProbeResult, SuiteTally } from '../model/suite.ts';
 import { printable, printableJson } from '../text/sanitize.ts';
 import { listOf, recordOf } from '../text/untyped.ts';
-import { WIDTH, wrap } from './layout.ts';
+import { indented, WIDTH, wrap } from './layout.ts';
+
+/** As wide as `FAIL` and a blank. */
+const INDENT = 5;
 
 /** How to print for a terminal. */
 export interface SuiteOptions {
@@ -25,15 +28,15 @@ export function renderFailure(result: ProbeResult, { colour }: SuiteOptions): st
   if (result.pass) return null;
   const { file, case: name, probe, expected, actual } = result;
   const mark = colour ? styleText(['red', 'bold'], 'FAIL', { validateStream: false }) : 'FAIL';
-  const [first = '', ...rest] = wrap(printable(`${file}: ${name}`), WIDTH - 5);
+  const [first = '', ...rest] = wrap(printable(`${file}: ${name}`), WIDTH - INDENT);
   const wanted = differing(expected, actual);
   const lines = [
     `${mark} ${first}`,
-    ...rest.map((line) => `     ${line}`),
-    ...indented(probe === name ? '' : probe),
-    ...wanted.flatMap(([key, want, got]) => indented(`wanted ${key} ${want}, got ${got}`)),
-    ...indented(`because ${actual.because}`),
-    ...missTexts(actual).flatMap(indented),
+    ...rest.map((line) => ' '.repeat(INDENT) + line),
+    ...indented(probe === name ? '' : probe, INDENT),
+    ...wanted.flatMap(([key, want, got]) => indented(`wanted ${key} ${want}, got ${got}`, INDENT)),
+    ...indented(`because ${actual.because}`, INDENT),
+    ...missTexts(actual).flatMap((text) => indented(text, INDENT)),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -64,8 +67,4 @@ function missTexts(actual: Fields): readonly string[] {
 function textOf(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-function indented(text: string): readonly string[] {
-  return text === '' ? [] : wrap(printable(text), WIDTH - 5).map((line) => `     ${line}`);
 }

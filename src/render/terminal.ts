@@ -1,8 +1,8 @@
 import { styleText } from 'node:util';
 import type { Finding, Level } from '../model/finding.ts';
-import type { ObjectRef } from '../model/mesh.ts';
 import type { ObjectChange, Remedy } from '../model/remedy.ts';
 import type { Report, ReportedFinding } from '../model/report.ts';
+import { refText } from '../text/object-ref.ts';
 import { clip, printable } from '../text/sanitize.ts';
 import { changeLines } from './change.ts';
 import { destinationText, sourceText } from './ends.ts';
@@ -107,7 +107,15 @@ function endsLine(finding: ReportedFinding): string {
 
 function policyLines(finding: ReportedFinding): readonly string[] {
   if (finding.policies.length === 0) return [];
-  return labelled('Policy', finding.policies.slice(0, 3).map(refText).join(', '), INDENT, 2);
+  return labelled(
+    'Policy',
+    finding.policies
+      .slice(0, 3)
+      .map((ref) => printable(refText(ref)))
+      .join(', '),
+    INDENT,
+    2,
+  );
 }
 
 /** The rule that came closest: which field failed. */
@@ -117,10 +125,6 @@ function nearMissLines(finding: ReportedFinding): readonly string[] {
   if (miss === undefined) return [];
   const text = `rule ${miss.rule} of ${miss.policy.namespace}/${miss.policy.name}: ${miss.field} wanted ${miss.wanted}, saw ${miss.seen}`;
   return labelled('Missed', printable(text), INDENT, 3);
-}
-
-function refText(ref: ObjectRef): string {
-  return printable(`${ref.kind} ${ref.namespace === '' ? '' : `${ref.namespace}/`}${ref.name}`);
 }
 
 function remedyLines(remedy: Remedy): readonly string[] {

@@ -2,6 +2,7 @@ import type { NearMiss } from '../model/finding.ts';
 import type { ObjectRef } from '../model/mesh.ts';
 import type { Fields, ProbeResult } from '../model/suite.ts';
 import type { Hop, Way } from '../model/way.ts';
+import { nameOf, refText } from '../text/object-ref.ts';
 import type { NearMissWords, Wanted } from './case-format.ts';
 
 type Judgement = Pick<ProbeResult, 'expected' | 'actual' | 'pass'>;
@@ -61,7 +62,7 @@ function arePolicies(wanted: readonly string[] | null, determining: readonly Obj
 
 /** `namespace/name`, or `Kind namespace/name`. */
 function isNamed(name: string, ref: ObjectRef): boolean {
-  return name === refText(ref) || name === `${ref.namespace}/${ref.name}`;
+  return name === refText(ref) || name === nameOf(ref);
 }
 
 /** All of them, in order. */
@@ -80,8 +81,4 @@ function isMiss(words: NearMissWords | undefined, miss: NearMiss): boolean {
     (wanted === null || wanted === miss.wanted) &&
     (seen === null || seen === miss.seen)
   );
-}
-
-function refText({ kind, namespace, name }: ObjectRef): string {
-  return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 }

@@ -20,7 +20,7 @@ const FAMILIES: readonly {
 const NOTHING: SuiteResults = { results: [], skipped: 0 };
 
 /**
- * Runs one line of a file of vectors (`../shared/vectors/README*.md` says what stands in them). Blank lines are none; a
+ * Runs one line of a file of vectors (one case as JSON, with what the real program answered). Blank lines are none; a
  * line that cannot be run is a failure with its number. Untrusted; never throws.
  */
 export function runVectorLine({ at, text, truncated }: Line): SuiteResults {

@@ -27,12 +27,13 @@ export function textMapOf(value: unknown): Readonly<Record<string, string>> {
   );
 }
 
-/** The value below own keys of nested JSON objects; undefined where the way ends early. */
-export function valueAt(value: unknown, ...keys: readonly string[]): unknown {
+/** The value below own keys of nested JSON objects, and indexes of lists; undefined where the way ends early. */
+export function valueAt(value: unknown, ...keys: readonly (string | number)[]): unknown {
   let here = value;
   for (const key of keys) {
-    if (!isRecord(here) || !Object.hasOwn(here, key)) return undefined;
-    here = here[key];
+    if (Array.isArray(here) && typeof key === 'number') here = here[key];
+    else if (isRecord(here) && Object.hasOwn(here, key)) here = here[key];
+    else return undefined;
   }
   return here;
 }

@@ -1,4 +1,5 @@
 import type { AuthorizationPolicy, PeerAuthentication, Selector } from '../../model/policy.ts';
+import { hasLabels } from '../../text/labels.ts';
 import { type AmbientSettings, byText, policyKey } from './form.ts';
 import { attachPeerAuthentication, type MutualTls } from './peer-authentication.ts';
 
@@ -61,8 +62,4 @@ function isApplicable(
   if (selector === null) return true;
   if (ref.namespace !== workload.namespace && ref.namespace === rootNamespace) return false;
   return hasLabels(workload.labels, selector.matchLabels ?? {});
-}
-
-function hasLabels(labels: AmbientWorkload['labels'], wanted: Readonly<Record<string, string>>): boolean {
-  return Object.entries(wanted).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value);
 }

@@ -1,15 +1,13 @@
-import type { KubeObject, MeshView, ObjectRef, Pod } from '../../model/mesh.ts';
+import type { KubeObject, MeshView, Pod } from '../../model/mesh.ts';
 import type { Decision } from '../../model/policy.ts';
 import type { ConnectionRecord } from '../../model/record.ts';
 import { parseHostPort } from '../../text/address.ts';
 import { destinationPort } from '../../text/ends.ts';
 import { decodeAuthorizationPolicy, decodePeerAuthentication } from '../decode.ts';
+import { remembered } from '../remembered.ts';
 import { validateObject } from '../validate.ts';
 import { compileZtunnel, type ZtunnelPolicies } from './decide.ts';
 import { explainZtunnel } from './explain.ts';
-
-/** Compiled once per mesh; a view never changes. */
-const COMPILED = new WeakMap<MeshView, ZtunnelPolicies>();
 
 /**
  * What the destination's ztunnel decides about a connection that a ztunnel logged, by the policies of the mesh that istiod
@@ -29,13 +27,6 @@ export function decideObserved(record: ConnectionRecord, mesh: MeshView): Decisi
   });
 }
 
-/** Whether an object of the mesh is an AuthorizationPolicy with action DENY. False also where it is not known. */
-export function isDeny(ref: ObjectRef, mesh: MeshView): boolean {
-  const object = mesh.object(ref);
-  const policy = object === null ? null : decodeAuthorizationPolicy(object);
-  return policy?.ok === true && policy.value.action === 'DENY';
-}
-
 /** The pod behind the address asked for in the tunnel; a virtual one (a Service via its waypoint) is no pod. */
 function destinationPod(record: ConnectionRecord, mesh: MeshView): Pod | null {
   const { address, namespace, workload } = record.destination;
@@ -45,9 +36,8 @@ function destinationPod(record: ConnectionRecord, mesh: MeshView): Pod | null {
   return namespace === null || workload === null ? null : mesh.podByName(namespace, workload);
 }
 
-function policiesOf(mesh: MeshView): ZtunnelPolicies {
-  const known = COMPILED.get(mesh);
-  if (known !== undefined) return known;
+/** Compiled once per mesh; a view never changes. */
+const policiesOf = remembered((mesh: MeshView): ZtunnelPolicies => {
   const admitted = (kind: string): readonly KubeObject[] =>
     mesh.objectsOf(kind).filter((object) => validateObject(object).valid);
   const decoded = [
@@ -56,7 +46,5 @@ function policiesOf(mesh: MeshView): ZtunnelPolicies {
   ];
   const policies = decoded.flatMap((result) => (result.ok ? [result.value] : []));
   const { rootNamespace, istioVersion } = mesh;
-  const compiled = compileZtunnel(policies, { rootNamespace, revision: null, istioVersion });
-  COMPILED.set(mesh, compiled);
-  return compiled;
-}
+  return compileZtunnel(policies, { rootNamespace, revision: null, istioVersion });
+});

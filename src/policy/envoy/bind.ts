@@ -1,5 +1,6 @@
 import type { ObjectRef } from '../../model/mesh.ts';
 import type { PeerAuthentication, Selector, TargetRef } from '../../model/policy.ts';
+import { hasLabels } from '../../text/labels.ts';
 import type { EnvoyProxy } from './settings.ts';
 
 const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
@@ -53,7 +54,7 @@ function isKind(target: TargetRef, group: string, kind: string): boolean {
 
 /** Whether all wanted labels are there. No selector, or one without labels, selects everything. */
 export function selects(selector: Selector | null, labels: Readonly<Record<string, string>>): boolean {
-  return Object.entries(selector?.matchLabels ?? {}).every(([name, value]) => labels[name] === value);
+  return hasLabels(labels, selector?.matchLabels ?? {});
 }
 
 /** The PeerAuthentications that decide for a workload; null: none at that level. */

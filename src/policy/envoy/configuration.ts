@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../model/policy.ts';
+import { nameOf } from '../../text/object-ref.ts';
 import {
   type Decoded,
   decodeAuthorizationPolicy,
@@ -24,7 +25,6 @@ import {
   servicesOf,
 } from './services.ts';
 import type { EnvoyInput } from './settings.ts';
-import { nameOf } from './verdict.ts';
 
 /** A RequestAuthentication: where it applies, and its rules. */
 export interface TokenRules {

@@ -1,3 +1,4 @@
+import { nameOf } from '../../text/object-ref.ts';
 import { blockHolds, parseIpBlock } from '../match-ip.ts';
 import { type Attachable, attaches } from './bind.ts';
 import { type Configuration, readConfiguration } from './configuration.ts';
@@ -13,7 +14,7 @@ import { hasRoute } from './route.ts';
 import type { MeshService, PortProtocol } from './services.ts';
 import type { EnvoyInput } from './settings.ts';
 import { runTcp } from './tcp.ts';
-import { decisionOf, deny, type EnvoyDecision, nameOf, PRINTED_NOTHING, type Verdict } from './verdict.ts';
+import { decisionOf, deny, type EnvoyDecision, PRINTED_NOTHING, type Verdict } from './verdict.ts';
 
 const TRANSPORTS: readonly Transport[] = ['mtls', 'tls', 'plaintext'];
 

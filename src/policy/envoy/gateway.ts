@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../model/mesh.ts';
+import { recordOf, textsOf } from '../../text/untyped.ts';
 import { selects } from './bind.ts';
 import { type Known, UNKNOWN } from './known.ts';
 import type { Transport } from './request.ts';
@@ -8,9 +9,7 @@ import {
   isIstio,
   listOf,
   type MeshService,
-  recordOf,
   servicesOf,
-  textListOf,
   textOf,
 } from './services.ts';
 import type { EnvoyProxy } from './settings.ts';
@@ -74,7 +73,7 @@ export function readServers(
           ports: ports.length === 0 ? [number] : ports,
           http: ['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB'].includes(kind) || (kind === 'HTTPS' && !isPassthrough(tls)),
           tls: kind === 'HTTPS' || kind === 'TLS' ? (TLS_MODES[textOf(tls['mode'])] ?? 'simple') : 'none',
-          hosts: textListOf(server['hosts']).map((host) => (host.split('/').at(-1) ?? host).toLowerCase()),
+          hosts: textsOf(server['hosts']).map((host) => (host.split('/').at(-1) ?? host).toLowerCase()),
           meshCertificate: textOf(tls['mode']) === 'ISTIO_MUTUAL',
           missingCertificate: missingCertificate(textOf(tls['credentialName']), objects, proxy),
           redirects: tls['httpsRedirect'] === true,

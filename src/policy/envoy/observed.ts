@@ -1,9 +1,8 @@
 import type { MeshView, ObjectRef, Pod } from '../../model/mesh.ts';
-import type { AuthorizationPolicy } from '../../model/policy.ts';
 import type { ConnectionRecord, EnvoyFacts, RequestRecord, SpiffeId } from '../../model/record.ts';
 import { type HostPort, parseHostPort } from '../../text/address.ts';
 import { identityOf } from '../../text/spiffe.ts';
-import { decodeAuthorizationPolicy, decodeRequestAuthentication } from '../decode.ts';
+import { decodeRequestAuthentication } from '../decode.ts';
 import { enginesOf } from '../way/compiled.ts';
 import { roleOf } from '../way/role.ts';
 import { waypointOfService } from '../way/waypoint.ts';
@@ -78,13 +77,6 @@ function namespaceProxy(record: EnvoyRecord, mesh: MeshView): ObservedProxy | nu
   const identity = { name: '', namespace, labels: {}, serviceAccount: '' };
   const pod: Pod = { ...identity, ips: [], node: null, hostNetwork: false, dataplane: 'sidecar', ports: [] };
   return { type: 'sidecar', pod };
-}
-
-/** The action of an AuthorizationPolicy of the mesh; null: it is not known, or another kind of object. */
-export function actionOf(ref: ObjectRef, mesh: MeshView): AuthorizationPolicy['action'] | null {
-  const object = ref.kind === 'AuthorizationPolicy' ? mesh.object(ref) : null;
-  const policy = object === null ? null : decodeAuthorizationPolicy(object);
-  return policy?.ok === true ? policy.value.action : null;
 }
 
 /** The RequestAuthentications in force at the proxy that printed a record, by the mesh; empty where that is not known. */

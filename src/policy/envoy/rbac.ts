@@ -1,4 +1,5 @@
 import type { ObjectRef } from '../../model/mesh.ts';
+import { nameOf } from '../../text/object-ref.ts';
 import { matchRules, possibleRules, type RuleSet, type RuleSetMatch, ruleMatches } from './compile.ts';
 import { type AuthorizerRefusal, type CustomFilter, judgeAnswer } from './custom.ts';
 import type { Facts } from './facts.ts';
@@ -6,7 +7,7 @@ import type { RbacFilter } from './filters.ts';
 import { type Known, UNKNOWN } from './known.ts';
 import { nearMisses } from './near-miss.ts';
 import type { AuthorizerAnswer } from './request.ts';
-import { nameOf, type Verdict } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What the filters leave behind: dynamic metadata (null: it cannot be told), and whether an AUDIT rule matched. */
 export interface Notes {

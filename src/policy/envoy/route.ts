@@ -1,9 +1,10 @@
 import type { KubeObject } from '../../model/mesh.ts';
 import { isRecord } from '../../text/kube-object.ts';
+import { recordOf, textsOf } from '../../text/untyped.ts';
 import { ask, type Facts } from './facts.ts';
 import { type GatewayServer, hostFits, mostSpecific } from './gateway.ts';
 import { every, some, type Tri, UNKNOWN } from './known.ts';
-import { isIstio, listOf, recordOf, textListOf, textOf } from './services.ts';
+import { isIstio, listOf, textOf } from './services.ts';
 
 /** A VirtualService of some gateways: its hosts and the conditions of its http routes. */
 export interface GatewayRoutes {
@@ -23,8 +24,8 @@ export function readRoutes(objects: readonly KubeObject[]): readonly GatewayRout
     const { namespace } = object.metadata;
     return [
       {
-        gateways: textListOf(spec['gateways']).map((name) => (name.includes('/') ? name : `${namespace}/${name}`)),
-        hosts: textListOf(spec['hosts']).map((host) => host.toLowerCase()),
+        gateways: textsOf(spec['gateways']).map((name) => (name.includes('/') ? name : `${namespace}/${name}`)),
+        hosts: textsOf(spec['hosts']).map((host) => host.toLowerCase()),
         routes: listOf(spec['http']).map((route) => listOf(route['match'])),
       },
     ];

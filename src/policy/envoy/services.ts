@@ -1,5 +1,6 @@
 import type { KubeObject, ObjectRef } from '../../model/mesh.ts';
 import { isRecord } from '../../text/kube-object.ts';
+import { recordOf, textMapOf, textsOf } from '../../text/untyped.ts';
 import { selects } from './bind.ts';
 import type { EnvoyProxy } from './settings.ts';
 
@@ -45,8 +46,8 @@ function readService(object: KubeObject): MeshService {
     ref: { kind: 'Service', namespace, name },
     createdAt: object.metadata.creationTimestamp,
     hosts: [`${name}.${namespace}.svc.cluster.local`],
-    addresses: [textOf(spec['clusterIP']), ...textListOf(spec['clusterIPs'])],
-    selector: isRecord(spec['selector']) ? textsOf(spec['selector']) : null,
+    addresses: [textOf(spec['clusterIP']), ...textsOf(spec['clusterIPs'])],
+    selector: isRecord(spec['selector']) ? textMapOf(spec['selector']) : null,
     ports: listOf(spec['ports']).flatMap((entry) => readPort(entry, entry['targetPort'])),
   };
 }
@@ -58,9 +59,9 @@ function readServiceEntry(object: KubeObject): MeshService {
   return {
     ref: { kind: 'ServiceEntry', namespace: object.metadata.namespace, name: object.metadata.name },
     createdAt: object.metadata.creationTimestamp,
-    hosts: textListOf(spec['hosts']),
-    addresses: textListOf(spec['addresses']),
-    selector: isRecord(selector) ? textsOf(selector) : null,
+    hosts: textsOf(spec['hosts']),
+    addresses: textsOf(spec['addresses']),
+    selector: isRecord(selector) ? textMapOf(selector) : null,
     ports: ports.flatMap((entry) => {
       const number = entry['number'];
       const protocol = protocolOf(textOf(entry['protocol']).toLowerCase());
@@ -136,19 +137,9 @@ export function containerPort(port: ServicePort, names: ContainerPorts): number 
   return port.targetPort ?? port.port;
 }
 
-/** The value as an object; empty if it is none. */
-export function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return isRecord(value) ? value : {};
-}
-
 /** The objects in a list; empty if it is none. */
 export function listOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value.filter(isRecord) : [];
-}
-
-/** The texts in a list; empty if it is none. */
-export function textListOf(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter(isText) : [];
 }
 
 /** The value if it is a text, else ''. */
@@ -158,10 +149,6 @@ export function textOf(value: unknown): string {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string';
-}
-
-function textsOf(value: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => isText(entry[1])));
 }
 
 function portOf(value: unknown): number | string | null {

@@ -1,6 +1,7 @@
 import type { NearMiss } from '../../model/finding.ts';
 import type { ObjectRef } from '../../model/mesh.ts';
 import type { Decision } from '../../model/policy.ts';
+import { distinctRefs } from '../../text/object-ref.ts';
 
 /** Where the decision fell. */
 export type Stage =
@@ -139,8 +140,7 @@ function undecided(because: string, determining: readonly ObjectRef[]): EnvoyDec
 }
 
 function unite(verdicts: readonly Verdict[]): readonly ObjectRef[] {
-  const refs = verdicts.flatMap(({ determining }) => determining);
-  return [...new Map(refs.map((ref) => [`${ref.kind}/${ref.namespace}/${ref.name}`, ref])).values()];
+  return distinctRefs(verdicts.flatMap(({ determining }) => determining));
 }
 
 function isSame(one: Printed | null, other: Printed | null): boolean {
@@ -151,9 +151,4 @@ function isSame(one: Printed | null, other: Printed | null): boolean {
     one.termination === other.termination &&
     one.flags.join() === other.flags.join()
   );
-}
-
-/** An object as `namespace/name`. */
-export function nameOf({ namespace, name }: Pick<ObjectRef, 'namespace' | 'name'>): string {
-  return `${namespace}/${name}`;
 }

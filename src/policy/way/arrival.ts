@@ -1,6 +1,7 @@
 import type { Decision } from '../../model/policy.ts';
 import type { SpiffeId } from '../../model/record.ts';
 import type { Hop } from '../../model/way.ts';
+import { nameOf } from '../../text/object-ref.ts';
 import { identityParts } from '../../text/spiffe.ts';
 import type { EnvoyEngine } from '../envoy/decide.ts';
 import { type Known, UNKNOWN } from '../envoy/known.ts';
@@ -10,7 +11,7 @@ import { type DestinationCase, isHealthProbe, type SourceCase } from './cases.ts
 import type { MeshEngines } from './engines.ts';
 import { envoyHop, hop, plainDecision } from './hop.ts';
 import type { Leg } from './leg.ts';
-import { nameOf, type ProbeRequest } from './probe.ts';
+import type { ProbeRequest } from './probe.ts';
 import { nameUnknowns } from './unknowns.ts';
 import type { Waypoint } from './waypoint.ts';
 import { decideZtunnel } from './ztunnel.ts';

@@ -1,9 +1,10 @@
 import type { Pod, Service } from '../../model/mesh.ts';
 import type { SpiffeId } from '../../model/record.ts';
+import { nameOf } from '../../text/object-ref.ts';
 import { identityOf, identityParts, principalOf } from '../../text/spiffe.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { MeshEngines } from './engines.ts';
-import { nameOf, type ProbeSource } from './probe.ts';
+import type { ProbeSource } from './probe.ts';
 import type { PodRole } from './role.ts';
 
 /** How a pod takes part, with nothing left open. */

@@ -1,6 +1,7 @@
 import type { KubeObject, MeshView, ObjectRef, Pod, Service } from '../../model/mesh.ts';
+import { hasLabels } from '../../text/labels.ts';
+import { nameOf } from '../../text/object-ref.ts';
 import { listOf, recordOf, textMapOf, textOf, textsOf, valueAt } from '../../text/untyped.ts';
-import { nameOf } from './probe.ts';
 
 /** How an Envoy speaks to a destination, and why. `tls`: TLS with other certificates than those of the mesh. */
 export interface ClientTls {
@@ -99,8 +100,8 @@ function isExported(spec: Json, namespace: string, client: string): boolean {
 /** A rule with a workloadSelector is for those clients of its own namespace. */
 function selects(spec: Json, client: TlsClient, namespace: string): boolean {
   if (spec['workloadSelector'] === undefined) return true;
-  const wanted = Object.entries(textMapOf(valueAt(spec, 'workloadSelector', 'matchLabels')));
-  return namespace === client.namespace && wanted.every(([key, value]) => client.labels[key] === value);
+  const wanted = textMapOf(valueAt(spec, 'workloadSelector', 'matchLabels'));
+  return namespace === client.namespace && hasLabels(client.labels, wanted);
 }
 
 function byAge(one: KubeObject, other: KubeObject): number {

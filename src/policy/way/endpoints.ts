@@ -1,5 +1,6 @@
 import type { MeshView, Pod, Service } from '../../model/mesh.ts';
 import { isRecord } from '../../text/kube-object.ts';
+import { hasLabels } from '../../text/labels.ts';
 import { listOf, valueAt } from '../../text/untyped.ts';
 import type { MeshEngines } from './engines.ts';
 
@@ -70,7 +71,7 @@ export function serviceOf(
 }
 
 function selects({ selector }: Service, { labels }: Pod): boolean {
-  return selector !== null && Object.entries(selector).every(([key, value]) => labels[key] === value);
+  return selector !== null && hasLabels(labels, selector);
 }
 
 /** `clusterIP: None`. */

@@ -2,10 +2,11 @@ import type { MeshView, Pod, Service } from '../../model/mesh.ts';
 import type { SpiffeId } from '../../model/record.ts';
 import { parseHostPort } from '../../text/address.ts';
 import { nearNames } from '../../text/near.ts';
+import { nameOf } from '../../text/object-ref.ts';
 import { identityOf, parseSpiffeId } from '../../text/spiffe.ts';
 import { workloadOf } from '../../text/workload.ts';
 import { parsePeerIp } from '../match-ip.ts';
-import { nameOf, type ProbeDestination, type ProbeSource } from './probe.ts';
+import type { ProbeDestination, ProbeSource } from './probe.ts';
 
 /** An end of a probe as it was written, found in the mesh; or what is wrong with it and what may have been meant. */
 export type FoundEnd<T> =

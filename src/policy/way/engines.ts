@@ -1,6 +1,7 @@
 import type { KubeObject, MeshView, Pod, Service } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../model/policy.ts';
 import { verifyJws } from '../../text/jws.ts';
+import { hasLabels } from '../../text/labels.ts';
 import { compileZtunnel, type ZtunnelPolicies, type ZtunnelWorkload } from '../ambient/decide.ts';
 import { decodeAuthorizationPolicy, decodePeerAuthentication } from '../decode.ts';
 import { type PeerLevels, peerLevels } from '../envoy/bind.ts';
@@ -50,12 +51,10 @@ export class MeshEngines {
 
   /** The pods a Service's selector picks; null: it has no selector, so its endpoints are somebody else's matter. */
   selectedBy(service: Service): readonly Pod[] | null {
-    if (service.selector === null) return null;
-    const wanted = Object.entries(service.selector);
+    const { selector } = service;
+    if (selector === null) return null;
     return held(this.#selected, service, () =>
-      (this.#podsByNamespace.get(service.namespace) ?? []).filter(({ labels }) =>
-        wanted.every(([key, value]) => labels[key] === value),
-      ),
+      this.podsIn(service.namespace).filter(({ labels }) => hasLabels(labels, selector)),
     );
   }
 

@@ -1,11 +1,11 @@
 import type { MeshView, ObjectRef, Pod } from '../../model/mesh.ts';
+import { nameOf } from '../../text/object-ref.ts';
 import { valueAt } from '../../text/untyped.ts';
 import type { Transport } from '../envoy/request.ts';
 import type { DestinationCase, SourceCase } from './cases.ts';
 import { autoMtls, type ClientTls, destinationRuleTls } from './client-tls.ts';
 import { isHeadless, serviceOf } from './endpoints.ts';
 import type { MeshEngines } from './engines.ts';
-import { nameOf } from './probe.ts';
 
 /** How bytes get from one pod to the next. */
 export interface Leg {

@@ -1,4 +1,4 @@
-import type { ObjectRef, Pod, Service } from '../../model/mesh.ts';
+import type { Pod, Service } from '../../model/mesh.ts';
 import type { SpiffeId } from '../../model/record.ts';
 import type { AuthorizerAnswer, Token } from '../envoy/request.ts';
 
@@ -62,11 +62,6 @@ export interface Probe {
   readonly source: ProbeSource;
   readonly destination: ProbeDestination;
   readonly request: ProbeRequest;
-}
-
-/** An object as `namespace/name`. */
-export function nameOf({ namespace, name }: Pick<ObjectRef, 'namespace' | 'name'>): string {
-  return `${namespace}/${name}`;
 }
 
 export type { Hop, HopBy, Route, Way } from '../../model/way.ts';

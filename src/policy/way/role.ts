@@ -1,4 +1,5 @@
 import type { MeshView, Pod } from '../../model/mesh.ts';
+import { hasLabels } from '../../text/labels.ts';
 import { textMapOf, textOf, valueAt } from '../../text/untyped.ts';
 import { containersOf } from './labels.ts';
 
@@ -50,6 +51,5 @@ export function isGatewayApi(apiVersion: string): boolean {
 }
 
 function picks(selector: Readonly<Record<string, string>>, { labels }: Pod): boolean {
-  const wanted = Object.entries(selector);
-  return wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value);
+  return Object.keys(selector).length > 0 && hasLabels(labels, selector);
 }

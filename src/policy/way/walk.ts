@@ -1,5 +1,6 @@
 import type { Decision } from '../../model/policy.ts';
 import type { Hop, Route } from '../../model/way.ts';
+import { nameOf } from '../../text/object-ref.ts';
 import { identityOf, principalOf } from '../../text/spiffe.ts';
 import { arrive, atWaypoint } from './arrival.ts';
 import { type DestinationCase, isHealthProbe, type SourceCase } from './cases.ts';
@@ -7,7 +8,7 @@ import type { MeshEngines } from './engines.ts';
 import { hop, plainDecision } from './hop.ts';
 import { HBONE_PORT, type Leg, legTo } from './leg.ts';
 import { decideLeg, type NetworkSource } from './network.ts';
-import { nameOf, type ProbeRequest } from './probe.ts';
+import type { ProbeRequest } from './probe.ts';
 import {
   ingressUsesWaypoint,
   type Waypoint,

@@ -1,6 +1,6 @@
 import type { KubeObject, MeshView, Pod, Service } from '../../model/mesh.ts';
+import { nameOf } from '../../text/object-ref.ts';
 import { listOf, textMapOf, textOf, valueAt } from '../../text/untyped.ts';
-import { nameOf } from './probe.ts';
 import { GATEWAY_NAME_LABEL, gatewayClassOf, isGatewayApi, USE_WAYPOINT_LABEL } from './role.ts';
 
 /** A waypoint: one of its pods, or, where none is known, what istiod would deploy for its Gateway. */

@@ -1,5 +1,6 @@
 import type { Finding } from '../../model/finding.ts';
 import type { MeshView, Pod, Service } from '../../model/mesh.ts';
+import { hasLabels } from '../../text/labels.ts';
 import { textMapOf, valueAt } from '../../text/untyped.ts';
 import { workloadOf } from '../../text/workload.ts';
 import { ownAddresses } from './caller-proof.ts';
@@ -57,15 +58,10 @@ export function sourcePods(finding: Finding, mesh: MeshView): readonly Pod[] {
   return byAddress.length > 0 ? byAddress : podsOfWorkload(mesh, namespace, workload);
 }
 
-/** True if the labels are all among those of a pod. No labels are among any. */
-export function isSelected(matchLabels: Labels, labels: Labels): boolean {
-  return Object.entries(matchLabels).every(([key, value]) => labels[key] === value);
-}
-
 /** The workloads in a namespace (or everywhere: null) whose pods carry the labels. */
 export function workloadsSelected(mesh: MeshView, namespace: string | null, matchLabels: Labels): ReadonlySet<string> {
   const selected = mesh.pods.filter(
-    (pod) => (namespace === null || pod.namespace === namespace) && isSelected(matchLabels, pod.labels),
+    (pod) => (namespace === null || pod.namespace === namespace) && hasLabels(pod.labels, matchLabels),
   );
   return new Set(selected.map((pod) => `${pod.namespace}/${workloadOf(pod.name)}`));
 }
@@ -85,7 +81,7 @@ function destinationPods(finding: Finding, mesh: MeshView, service: Service | nu
   const byName = podsOfWorkload(mesh, namespace, workload);
   if (byName.length > 0 || service === null || service.selector === null) return byName;
   const { selector } = service;
-  return mesh.pods.filter((pod) => pod.namespace === service.namespace && isSelected(selector, pod.labels));
+  return mesh.pods.filter((pod) => pod.namespace === service.namespace && hasLabels(pod.labels, selector));
 }
 
 function podsOfWorkload(mesh: MeshView, namespace: string | null, workload: string | null): readonly Pod[] {
@@ -97,7 +93,7 @@ function podsOfWorkload(mesh: MeshView, namespace: string | null, workload: stri
 
 function serviceSelecting(pod: Pod, mesh: MeshView): Service | null {
   const selecting = mesh.services.find(
-    ({ namespace, selector }) => namespace === pod.namespace && selector !== null && isSelected(selector, pod.labels),
+    ({ namespace, selector }) => namespace === pod.namespace && selector !== null && hasLabels(pod.labels, selector),
   );
   return selecting ?? null;
 }

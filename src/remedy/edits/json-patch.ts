@@ -1,5 +1,6 @@
 import type { JsonPatchOperation } from '../../model/remedy.ts';
 import { isRecord } from '../../text/kube-object.ts';
+import { valueAt } from '../../text/untyped.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -66,7 +67,7 @@ export function makePatch(before: Json, edits: readonly Edit[]): Patch | null {
     if (change === 'impossible') return null;
     if (change === 'nothing') continue;
     const guard = nearest(before, change.guard);
-    tests.set(pointer(guard), valueIn(before, guard));
+    tests.set(pointer(guard), valueAt(before, ...guard));
     const done = perform(after, change);
     changes.push(done.operation);
     undo.unshift(done.inverse);
@@ -99,7 +100,7 @@ interface Located {
 }
 
 function locate(root: Json, edit: Edit): Located | 'nothing' | 'impossible' {
-  const found = valueIn(root, edit.at);
+  const found = valueAt(root, ...edit.at);
   if (edit.op === 'append' && Array.isArray(found)) {
     if (found.some((item) => sameData(item, edit.value))) return 'nothing';
     return { op: 'append', container: edit.at, key: found.length, value: edit.value, guard: edit.at };
@@ -120,7 +121,7 @@ function locate(root: Json, edit: Edit): Located | 'nothing' | 'impossible' {
 function locateMissing(root: Json, at: Keys, value: unknown): Located | 'impossible' {
   const container = nearest(root, at.slice(0, -1));
   const [key, ...below] = at.slice(container.length);
-  const parent = valueIn(root, container);
+  const parent = valueAt(root, ...container);
   if (key === undefined || typeof key === 'number' || !isRecord(parent)) return 'impossible';
   const nested = below.toReversed().reduce<unknown>((inner, name) => ({ [name]: inner }), value);
   const present = Object.hasOwn(parent, key);
@@ -130,17 +131,8 @@ function locateMissing(root: Json, at: Keys, value: unknown): Located | 'impossi
 /** The longest part of the way that leads to an object or a list. */
 function nearest(root: Json, keys: Keys): Keys {
   let length = keys.length;
-  while (length > 0 && (valueIn(root, keys.slice(0, length)) ?? null) === null) length -= 1;
+  while (length > 0 && (valueAt(root, ...keys.slice(0, length)) ?? null) === null) length -= 1;
   return keys.slice(0, length);
-}
-
-function valueIn(root: unknown, keys: Keys): unknown {
-  let here = root;
-  for (const key of keys) {
-    if (Array.isArray(here)) here = typeof key === 'number' ? here[key] : undefined;
-    else here = isRecord(here) && Object.hasOwn(here, key) ? here[String(key)] : undefined;
-  }
-  return here;
 }
 
 function copyOf(value: unknown): unknown {
@@ -149,7 +141,7 @@ function copyOf(value: unknown): unknown {
 
 /** Changes `root` in place, which is a copy of ours. */
 function perform(root: Json, change: Located): { operation: JsonPatchOperation; inverse: JsonPatchOperation } {
-  const container = valueIn(root, change.container);
+  const container = valueAt(root, ...change.container);
   const path = pointer([...change.container, change.key]);
   const value = copyOf(change.value);
   if (change.op === 'append' && Array.isArray(container)) {
@@ -159,7 +151,7 @@ function perform(root: Json, change: Located): { operation: JsonPatchOperation; 
       inverse: { op: 'remove', path },
     };
   }
-  const old = copyOf(valueIn(container, [change.key]));
+  const old = copyOf(valueAt(container, change.key));
   if (change.op === 'remove') {
     if (isRecord(container)) Reflect.deleteProperty(container, String(change.key));
     return { operation: { op: 'remove', path }, inverse: { op: 'add', path, value: old } };

@@ -2,8 +2,9 @@ import type { Finding } from '../../model/finding.ts';
 import type { KubeObject, MeshView } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, Selector, TargetRef } from '../../model/policy.ts';
 import { decodeAuthorizationPolicy } from '../../policy/decode.ts';
+import { hasLabels } from '../../text/labels.ts';
 import { recordOf, textMapOf } from '../../text/untyped.ts';
-import { type Destination, isSelected, workloadsSelected } from './destination.ts';
+import { type Destination, workloadsSelected } from './destination.ts';
 
 /** An AuthorizationPolicy that is enforced where the call was refused. */
 export interface AppliedPolicy {
@@ -81,9 +82,7 @@ function guessedLabels(selector: Selector | null, { workload }: Destination): Re
 export function selects(selector: Selector | null, labels: Readonly<Record<string, string>> | null): boolean {
   if (selector === null) return true;
   if (selector.matchLabels === null) return false;
-  return (
-    Object.keys(selector.matchLabels).length === 0 || (labels !== null && isSelected(selector.matchLabels, labels))
-  );
+  return Object.keys(selector.matchLabels).length === 0 || (labels !== null && hasLabels(labels, selector.matchLabels));
 }
 
 const MANY = Number.MAX_SAFE_INTEGER;

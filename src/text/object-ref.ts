@@ -1,0 +1,16 @@
+import type { ObjectRef } from '../model/mesh.ts';
+
+/** An object as `namespace/name`. */
+export function nameOf({ namespace, name }: Pick<ObjectRef, 'namespace' | 'name'>): string {
+  return `${namespace}/${name}`;
+}
+
+/** An object as people write it, `Kind namespace/name`; one of the whole cluster has no namespace. */
+export function refText(ref: ObjectRef): string {
+  return `${ref.kind} ${ref.namespace === '' ? ref.name : nameOf(ref)}`;
+}
+
+/** Each object once, in the order in which it first stands. */
+export function distinctRefs(refs: readonly ObjectRef[]): readonly ObjectRef[] {
+  return [...new Map(refs.map((ref) => [`${ref.kind}/${nameOf(ref)}`, ref])).values()];
+}
