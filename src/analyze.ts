@@ -3,7 +3,7 @@ import type { Finding, Rule } from './model/finding.ts';
 import type { Instant, Line, Wrapping } from './model/line.ts';
 import type { MeshView } from './model/mesh.ts';
 import type { LogRecord, Parser } from './model/record.ts';
-import type { Remedy } from './model/remedy.ts';
+import type { Remedy, Wishes } from './model/remedy.ts';
 import type { Problem, Report } from './model/report.ts';
 import type { Flow, Traffic } from './model/traffic.ts';
 import { proposeRemedies } from './remedy/propose.ts';
@@ -24,6 +24,7 @@ export interface AnalysisParts {
   /** Only records in this span are looked at, both ends included; records without a time are always in. */
   readonly since: Instant | null;
   readonly until: Instant | null;
+  readonly wishes: Wishes;
 }
 
 /** Findings told in full, the worst and most frequent. The others are counted, by rule, among the problems. */
@@ -104,7 +105,7 @@ export class Analysis {
     const worked = flows.filter((flow) => flow.samples.length === 0 && flow.record.kind !== 'diagnostic');
     const { findings, problems } = judge(joinEnds(notable), rules, mesh);
     const remedyProblems: Problem[] = [];
-    const trial = new Trial(mesh, worked);
+    const trial = new Trial(mesh, worked, this.#parts.wishes);
     const byId = new Map(rules.map((rule) => [rule.meta.id, rule]));
     const remediesOf = (finding: Finding): readonly Remedy[] => {
       const proposed = proposeRemedies(finding, byId.get(finding.ruleId) ?? null, trial);

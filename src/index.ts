@@ -11,6 +11,7 @@ import type { Rule } from './model/finding.ts';
 import type { Instant, Line } from './model/line.ts';
 import type { MeshView } from './model/mesh.ts';
 import type { Parser } from './model/record.ts';
+import { NO_WISHES, type Wishes } from './model/remedy.ts';
 import type { Report } from './model/report.ts';
 
 export { envoyJsonParser, envoyTextParser } from '../parsers/envoy/index.ts';
@@ -44,6 +45,8 @@ export interface AnalyzeOptions {
   readonly rules?: readonly Rule[];
   readonly since?: Instant;
   readonly until?: Instant;
+  /** Default: nothing asked for. */
+  readonly wishes?: Partial<Wishes>;
 }
 
 /**
@@ -62,6 +65,7 @@ export async function analyze(
     tool: { name: 'meshmend', version: 'library' },
     since: options.since ?? null,
     until: options.until ?? null,
+    wishes: { ...NO_WISHES, ...options.wishes },
   });
   const inputs = new Set<string>();
   let number = 0;

@@ -149,6 +149,7 @@ function findingOf(claims: readonly Claim[]): Finding {
     policies: match.policies ?? [],
     nearMiss: match.nearMiss ?? [],
     intended: match.intended ?? 'unknown',
+    intendedBecause: match.intendedBecause ?? null,
     evidence: evidenceOf(sorted.map((claim) => claim.incident)),
     unchecked: match.unchecked ?? [],
     flows,

@@ -5,15 +5,29 @@ import { Analysis } from '../src/analyze.ts';
 import { unknownMesh } from '../src/mesh/view.ts';
 import type { Category } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
+import { NO_WISHES, type Wishes } from '../src/model/remedy.ts';
 import type { Report } from '../src/model/report.ts';
 
 /** A moment for reports made in tests. */
 export const SOME_TIME = '2026-01-02T03:04:05.000000Z';
 
 /** The report on some texts, each one input; names as given. */
-export function reportOn(inputs: Readonly<Record<string, string>>, mesh: MeshView = unknownMesh): Report {
+export function reportOn(
+  inputs: Readonly<Record<string, string>>,
+  mesh: MeshView = unknownMesh,
+  wishes: Partial<Wishes> = {},
+): Report {
   const tool = { name: 'meshmend', version: 'test' };
-  const analysis = new Analysis({ parsers, wrappings, rules, mesh, tool, since: null, until: null });
+  const analysis = new Analysis({
+    parsers,
+    wrappings,
+    rules,
+    mesh,
+    tool,
+    since: null,
+    until: null,
+    wishes: { ...NO_WISHES, ...wishes },
+  });
   for (const [input, text] of Object.entries(inputs)) {
     const lines = text.split('\n');
     if (lines.at(-1) === '') lines.pop();

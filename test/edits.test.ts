@@ -72,6 +72,7 @@ function finding({ principal = null, source, destination, enforcedBy = 'ztunnel'
     policies,
     nearMiss: [],
     intended: 'unknown',
+    intendedBecause: null,
     evidence: [],
     unchecked: [],
     flows: [],
@@ -1160,6 +1161,7 @@ describe('forbiddenForm', () => {
     jsonPatch: null,
     yaml: '',
     file: null,
+    diff: null,
   });
   const cases: readonly (readonly [string | null, ObjectChange])[] = [
     [

@@ -10,6 +10,7 @@ import type { Category, Match, Rule } from '../src/model/finding.ts';
 import { UNKNOWN_ORIGIN } from '../src/model/line.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import { type EnvoyFacts, type RequestRecord, UNKNOWN_PEER } from '../src/model/record.ts';
+import { NO_WISHES } from '../src/model/remedy.ts';
 import type { Report } from '../src/model/report.ts';
 import type { Flow } from '../src/model/traffic.ts';
 import { categoriesOf, SOME_TIME } from './analysis.ts';
@@ -36,6 +37,7 @@ function reportOn(texts: readonly string[], mesh: MeshView, claims: string[][] =
     tool,
     since: null,
     until: null,
+    wishes: NO_WISHES,
   });
   texts.forEach((text, number) => {
     const input = `log ${number}`;

@@ -9,6 +9,7 @@ import { Analysis } from '../src/analyze.ts';
 import { unknownMesh } from '../src/mesh/view.ts';
 import { UNKNOWN_ORIGIN } from '../src/model/line.ts';
 import type { LogRecord, Parser, Skimmed } from '../src/model/record.ts';
+import { NO_WISHES } from '../src/model/remedy.ts';
 import type { Traffic } from '../src/model/traffic.ts';
 import { BulkCounter } from '../src/skim/bulk.ts';
 import { instantOfStamp, stampAt } from '../src/text/stamp.ts';
@@ -68,7 +69,16 @@ function observe(log: Buffer, road: 'plain' | 'bulk'): Seen {
 /** The report on a log that comes as two inputs, line by line in turn. */
 function report(log: Buffer, road: 'plain' | 'bulk'): string {
   const tool = { name: 'meshmend', version: 'test' };
-  const analysis = new Analysis({ parsers, wrappings, rules, mesh: unknownMesh, tool, since: null, until: null });
+  const analysis = new Analysis({
+    parsers,
+    wrappings,
+    rules,
+    mesh: unknownMesh,
+    tool,
+    since: null,
+    until: null,
+    wishes: NO_WISHES,
+  });
   eachLine(log, (line, start, end) => {
     const input = line % 2 === 0 ? 'even' : 'odd';
     if (road === 'bulk') analysis.feedBytes(input, line, log, start, end);

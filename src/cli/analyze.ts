@@ -13,6 +13,7 @@ import { Failure } from '../model/failure.ts';
 import { LEVELS, type Level } from '../model/finding.ts';
 import type { KubeObject, MeshView } from '../model/mesh.ts';
 import type { Parser } from '../model/record.ts';
+import { NO_WISHES } from '../model/remedy.ts';
 import type { Problem, Report } from '../model/report.ts';
 import { validateObject } from '../policy/validate.ts';
 import { renderJson } from '../render/json.ts';
@@ -81,6 +82,7 @@ async function analyze(words: readonly string[], options: AnalyzeOptions, tool: 
     tool,
     since: options.since === undefined ? null : readMoment('--since', options.since),
     until: options.until === undefined ? null : readMoment('--until', options.until),
+    wishes: NO_WISHES,
   });
   for (const problem of problems) analysis.addProblem(problem);
   log.debug({ objects: mesh.objects.length, paths: meshPaths }, 'mesh read');

@@ -91,6 +91,8 @@ export interface Match {
   readonly policies?: readonly ObjectRef[];
   readonly nearMiss?: readonly NearMiss[];
   readonly intended?: Intended;
+  /** Why the denial looks wanted, one sentence. */
+  readonly intendedBecause?: string;
   /** What could not be checked, and what would allow it. */
   readonly unchecked?: readonly string[];
   /** What tells two findings of one rule apart beside source and destination (a status text, a policy, a host). */
@@ -119,6 +121,8 @@ export interface Finding {
   readonly policies: readonly ObjectRef[];
   readonly nearMiss: readonly NearMiss[];
   readonly intended: Intended;
+  /** Why the denial looks wanted, one sentence; null unless `intended` is `yes` or `likely`. */
+  readonly intendedBecause: string | null;
   readonly evidence: readonly Evidence[];
   readonly unchecked: readonly string[];
   /** The flows it was made from, worst first. Not part of the report. */

@@ -1,4 +1,4 @@
-import type { ObjectRef } from './mesh.ts';
+import type { KubeObject, ObjectRef } from './mesh.ts';
 
 export type RemedyKind = 'policy-change' | 'enrol' | 'network-policy' | 'configuration' | 'investigate' | 'none';
 
@@ -20,6 +20,8 @@ export interface ObjectChange {
   readonly yaml: string;
   /** File it was read from, where the change belongs. */
   readonly file: string | null;
+  /** The change as a unified diff of that file, comments, order and style kept; null: there is no such file, or no such diff. */
+  readonly diff: string | null;
 }
 
 /** What a rule proposes. Not yet looked at by anybody else. */
@@ -29,6 +31,8 @@ export interface Draft {
   readonly summary: string;
   /** What it opens or breaks; `null`: nothing. */
   readonly risk: string | null;
+  /** Why an owner must decide before it is made, one sentence (it takes back what a policy says); null: nothing to decide. */
+  readonly decision: string | null;
   readonly changes: readonly ObjectChange[];
   readonly commands: RemedyCommands;
 }
@@ -52,7 +56,34 @@ export interface Verification {
   readonly probes: readonly { readonly probe: string; readonly before: string; readonly after: string }[];
 }
 
+/** Whom a change reaches beside the caller and the destination. Names are `namespace/name`. */
+export interface Reach {
+  /** Principals that the change brings into a policy, and the workloads that run under each; null: the pods are not known. */
+  readonly callers: readonly { readonly principal: string; readonly workloads: readonly string[] | null }[];
+  /** Workloads that the changed policies apply to; null: the pods are not known. */
+  readonly selected: readonly string[] | null;
+  /** Other policies that apply to one of these workloads; null: they are not known. */
+  readonly others: readonly ObjectRef[] | null;
+}
+
 /** A draft and what is known about it. */
 export interface Remedy extends Draft {
   readonly verification: Verification;
+  /** Null: it changes no object. */
+  readonly reach: Reach | null;
 }
+
+/** What an operator says beforehand about the changes to propose. */
+export interface Wishes {
+  /** Callers known to be legitimate, though their denial looks intended: identities, principals, `namespace/account`, addresses. */
+  readonly allowCallers: readonly string[];
+  /** Admit more than was seen: all of the caller's namespace, or all paths of one form. Null: exactly what was seen. */
+  readonly widen: 'namespace' | 'path-template' | null;
+  /** ALLOW policies that say what may ever be allowed; null: no bound. */
+  readonly ceiling: readonly KubeObject[] | null;
+  /** Propose AuthorizationPolicies that only log what they would do. */
+  readonly dryRun: boolean;
+}
+
+/** Nothing asked for. */
+export const NO_WISHES: Wishes = { allowCallers: [], widen: null, ceiling: null, dryRun: false };

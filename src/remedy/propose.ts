@@ -31,7 +31,7 @@ export function proposeRemedies(finding: Finding, rule: Rule | null, trial: Tria
         continue;
       }
       const verification = verifyDraft(draft, finding, trial);
-      if (verification.status !== 'refuted') remedies.push({ ...draft, verification });
+      if (verification.status !== 'refuted') remedies.push({ ...draft, verification, reach: null });
     }
   } catch (error) {
     problems.push({ about, message: error instanceof Error ? error.message : String(error) });

@@ -1,7 +1,7 @@
 import { destinationEnd } from '../mesh/ends.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MeshView } from '../model/mesh.ts';
-import type { Draft, Verification } from '../model/remedy.ts';
+import type { Draft, Verification, Wishes } from '../model/remedy.ts';
 import type { Flow } from '../model/traffic.ts';
 import type { Way } from '../model/way.ts';
 import { decide } from '../policy/decide.ts';
@@ -21,12 +21,14 @@ export class Trial {
   readonly mesh: MeshView;
   /** Flows of the input in which nothing failed. */
   readonly worked: readonly Flow[];
+  readonly wishes: Wishes;
   readonly #focused = new Map<string, MeshView>();
   #proofs = 0;
 
-  constructor(mesh: MeshView, worked: readonly Flow[]) {
+  constructor(mesh: MeshView, worked: readonly Flow[], wishes: Wishes) {
     this.mesh = mesh;
     this.worked = worked;
+    this.wishes = wishes;
   }
 
   /** The mesh as far as some namespaces are concerned; the same view for the same namespaces, so that it is compiled once. */

@@ -16,6 +16,11 @@ function list(items: Schema): Schema {
   return { type: 'array', items };
 }
 
+/** Null: not known. */
+function listOrNull(items: Schema): Schema {
+  return { anyOf: [list(items), { type: 'null' }] };
+}
+
 function oneOf(values: readonly (string | null)[]): Schema {
   return { enum: values };
 }
@@ -48,12 +53,14 @@ const change = object({
   jsonPatch: { anyOf: [list(object({ op: text, path: text })), { type: 'null' }] },
   yaml: text,
   file: textOrNull,
+  diff: { ...textOrNull, description: 'unified diff of file' },
 });
 
 const remedy = object({
   kind: oneOf(['policy-change', 'enrol', 'network-policy', 'configuration', 'investigate', 'none']),
   summary: text,
   risk: textOrNull,
+  decision: { ...textOrNull, description: 'why an owner must decide before it is made' },
   verification: object({
     status: oneOf(['verified', 'refuted', 'unverifiable']),
     reason: text,
@@ -62,6 +69,17 @@ const remedy = object({
     newlyDenies: list(text),
     probes: list(object({ probe: text, before: text, after: text })),
   }),
+  reach: {
+    anyOf: [
+      object({
+        callers: list(object({ principal: text, workloads: listOrNull(text) })),
+        selected: listOrNull(text),
+        others: listOrNull(objectRef),
+      }),
+      { type: 'null' },
+    ],
+    description: 'whom the change reaches beside the caller and the destination; null: it changes no object',
+  },
   changes: list(change),
   commands: object({ confirm: list(text), apply: list(text), verify: list(text), rollback: list(text) }),
 });
@@ -96,6 +114,7 @@ const finding = object({
   policies: list(objectRef),
   nearMiss: list(object({ policy: objectRef, rule: count, field: text, wanted: text, seen: text })),
   intended: oneOf(['yes', 'likely', 'unknown', 'no']),
+  intendedBecause: textOrNull,
   evidence: list(object({ input: text, line: count, raw: text })),
   unchecked: list(text),
   remedies: list(remedy),

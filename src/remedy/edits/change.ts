@@ -28,7 +28,7 @@ export function createObject({ apiVersion, kind, namespace, name, spec }: NewObj
   const after = deepCopy({ apiVersion, kind, metadata: { name, namespace, labels }, spec });
   const object = { apiVersion, kind, namespace, name };
   return {
-    change: { op: 'create', object, before: null, after, jsonPatch: null, yaml: toYaml(after), file: null },
+    change: { op: 'create', object, before: null, after, jsonPatch: null, yaml: toYaml(after), file: null, diff: null },
     ...createCommand(after),
     rollback: deleteCommand(object),
   };
@@ -51,6 +51,7 @@ function plannedPatch(object: KubeObject, { after, operations, inverse }: Patch)
       jsonPatch: operations,
       yaml: toYaml(withoutServerFields(after)),
       file: object.source.file === '' ? null : object.source.file,
+      diff: null,
     },
     ...patchCommand(ref, operations),
     rollback: patchCommand(ref, inverse).apply,
@@ -67,6 +68,8 @@ export interface ChangeNotes {
   readonly kind: RemedyKind;
   readonly summary: string;
   readonly risk: string | null;
+  /** Why an owner must decide first. Absent or null: nothing to decide. */
+  readonly decision?: string | null;
   readonly verify: readonly string[];
 }
 
@@ -74,7 +77,10 @@ export interface ChangeNotes {
  * A draft of changes, with commands to look first at what they change (or stand beside), to make them in order after a
  * trial of all of them, and to take them back.
  */
-export function draftOf(planned: readonly PlannedChange[], { kind, summary, risk, verify }: ChangeNotes): Draft {
+export function draftOf(
+  planned: readonly PlannedChange[],
+  { kind, summary, risk, decision = null, verify }: ChangeNotes,
+): Draft {
   const looks = planned.map(({ change }) =>
     change.op === 'patch' ? showPolicy(change.object) : listObjects(change.object),
   );
@@ -82,6 +88,7 @@ export function draftOf(planned: readonly PlannedChange[], { kind, summary, risk
     kind,
     summary,
     risk,
+    decision,
     changes: planned.map(({ change }) => change),
     commands: {
       confirm: [...new Set(looks)],

@@ -50,7 +50,8 @@ export function exceptCaller(finding: Finding, mesh: MeshView): readonly Draft[]
     draftOf(changes, {
       kind: 'policy-change',
       summary: `Add ${caller.principal} to ${list} in AuthorizationPolicy ${names.join(' and ')}.`,
-      risk: `${decided ? '' : DECISION}Every pod with that identity is no longer denied.${widthOf(policies, changes, mesh)}${caller.shared}`,
+      decision: decided ? null : DECISION,
+      risk: `Every pod with that identity is no longer denied.${widthOf(policies, changes, mesh)}${caller.shared}`,
       verify: destination === null ? [] : watchLogs(finding, mesh, destination),
     }),
   ];
@@ -77,8 +78,7 @@ function widthOf(policies: readonly Denial[], changes: readonly PlannedChange[],
   return scopes.length === 0 ? '' : ` That is so at ${[...new Set(scopes)].join(' and ')}.`;
 }
 
-const DECISION =
-  'Needs a decision of its owner: the policy denies this caller by what it says, not for lack of an entry in a list. ';
+const DECISION = 'The policy denies this caller by what it says, not for lack of an entry in a list.';
 
 /** A DENY policy that matched the call. */
 interface Denial {
