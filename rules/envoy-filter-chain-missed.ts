@@ -75,14 +75,18 @@ export const rule: Rule = {
     // What arrived is all that the line shows, so replaying it cannot prove a change at the caller: steps, not a change.
     if (setting !== null) return [{ ...changeDestinationTls(setting, true), changes: [] }];
     const isPlaintext = flow !== undefined && envoyFacts(flow.record)?.serverName === null;
-    const enrol =
-      flow !== undefined && hasSidecar(callerPod(flow.record, mesh))
-        ? []
-        : [askForDestinationRules(enrolCaller(finding, mesh))];
-    const exempt = isPlaintext ? exemptPort(finding, mesh) : [];
-    return enrol.length + exempt.length > 0 ? [...enrol, ...exempt] : [repairCaller(finding)];
+    const drafts = isPlaintext ? exemptPort(finding, mesh) : enrolUnlessMeshed(finding, mesh);
+    // Where the caller's pod is known, so is whether it has a sidecar that a DestinationRule would turn off.
+    const asked =
+      flow !== undefined && callerPod(flow.record, mesh) === null ? drafts.map(askForDestinationRules) : drafts;
+    return asked.length > 0 ? asked : [repairCaller(finding)];
   },
 };
+
+function enrolUnlessMeshed(finding: Finding, mesh: MeshView): readonly Draft[] {
+  const [flow] = finding.flows;
+  return flow !== undefined && hasSidecar(callerPod(flow.record, mesh)) ? [] : enrolCaller(finding, mesh);
+}
 
 type Place = 'sidecar' | 'gateway' | 'waypoint' | null;
 
@@ -201,7 +205,9 @@ function isGateway({ labels }: Pod): boolean {
 }
 
 /** A client that has a sidecar comes in plain text too, where a DestinationRule says so. */
+/** For drafts at the caller only. */
 function askForDestinationRules(draft: Draft): Draft {
+  if (draft.kind === 'policy-change') return draft;
   const confirm = [...draft.commands.confirm, 'kubectl get destinationrules -A -o yaml'];
   return {
     ...draft,

@@ -79,7 +79,7 @@ function guess(record: ConnectionRecord): Match {
 
 /** Without policies nothing is known that could be changed; a caller in plain text still needs an identity. */
 function changesFor(finding: Finding, mesh: MeshView): readonly Draft[] {
-  if (finding.category === 'mutual-tls') return mesh.known ? exemptPort(finding, mesh) : [enrolCaller(finding, mesh)];
+  if (finding.category === 'mutual-tls') return mesh.known ? exemptPort(finding, mesh) : enrolCaller(finding, mesh);
   if (finding.policies.length === 0) return [];
   return finding.policies.some((ref) => actionOf(ref, mesh) === 'DENY')
     ? exceptCaller(finding, mesh)

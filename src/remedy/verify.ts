@@ -8,7 +8,7 @@ import { decide } from '../policy/decide.ts';
 import type { Probe } from '../policy/way/probe.ts';
 import { isRecord } from '../text/kube-object.ts';
 import { applyChanges, focusOn } from './apply.ts';
-import { controlProbes, type NamedProbe, probeOfFlow } from './probes.ts';
+import { askedOf, controlProbes, type NamedProbe, probeOfFlow } from './probes.ts';
 
 /** Flows replayed per draft: the finding's own, and connections that worked. */
 const MAX_DENIED = 50;
@@ -73,10 +73,26 @@ export function verifyDraft(draft: Draft, finding: Finding, trial: Trial): Verif
   }
   if (!trial.begin())
     return { status: 'unverifiable', reason: 'not replayed: there are too many findings', ...nothing };
-  const before = trial.focusedOn([...namespacesOf(finding), ...draft.changes.map(({ object }) => object.namespace)]);
+  const before = focusedFor(draft, finding, trial);
   const after = applyChanges(before, draft.changes);
   if (after === null) return { status: 'unverifiable', reason: 'what the object would be is not known', ...nothing };
   return new Replay(before, after, draft).run(denied, trial.worked);
+}
+
+/** The mesh as far as it has a say about a finding and the objects that a draft changes. */
+export function focusedFor(draft: Draft, finding: Finding, trial: Trial): MeshView {
+  const changed = draft.changes.map(({ object }) => object.namespace);
+  return trial.focusedOn([...namespacesOf(finding), ...changed.filter((namespace) => namespace !== '')]);
+}
+
+/** True if the mesh, as it is given, admits every call of the finding: what was changed since the log is what was to be done. */
+export function isAllowedAlready(finding: Finding, trial: Trial): boolean {
+  if (!trial.mesh.known || finding.flows.length === 0) return false;
+  const mesh = trial.focusedOn(namespacesOf(finding));
+  return finding.flows.slice(0, MAX_DENIED).every((flow) => {
+    const probe = probeOfFlow(flow, mesh);
+    return probe !== null && decide(mesh, probe).outcome === 'allow';
+  });
 }
 
 /** Namespaces whose policies have a say: those of both ends, by the finding and by the addresses of its flows. */
@@ -117,18 +133,22 @@ class Replay {
   #replay(flow: Flow): Replayed {
     const probe = probeOfFlow(flow, this.#before);
     if (probe === null) return { probe, before: null, after: null };
-    return { probe, before: decide(this.#before, probe), after: decide(this.#after, probe) };
+    return { probe, before: decide(this.#before, probe), after: decide(this.#after, askedOf(this.#after, probe)) };
   }
 
   /** Probes whose answer the change alters, and all those that stay denied. One probe per kind and destination. */
   #control(observed: readonly Probe[]): readonly { probe: string; before: string; after: string }[] {
     const [first] = observed;
     if (first === undefined) return [];
-    const principals = this.#draft.changes.flatMap(({ after }) => principalsIn(after));
-    return controlProbes(first, principals, this.#before).map(({ name, probe }: NamedProbe) => ({
+    const { changes } = this.#draft;
+    const touched = {
+      principals: changes.flatMap(({ before, after }) => [...principalsIn(before), ...principalsIn(after)]),
+      namespaces: new Set(changes.map(({ object }) => (object.kind === 'Namespace' ? object.name : object.namespace))),
+    };
+    return controlProbes(first, touched, this.#before).map(({ name, probe }: NamedProbe) => ({
       probe: name,
       before: decide(this.#before, probe).outcome,
-      after: decide(this.#after, probe).outcome,
+      after: decide(this.#after, askedOf(this.#after, probe)).outcome,
     }));
   }
 

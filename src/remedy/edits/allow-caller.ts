@@ -4,7 +4,7 @@ import type { AuthorizationPolicy } from '../../model/policy.ts';
 import type { Draft } from '../../model/remedy.ts';
 import { shellWord } from '../../text/shell.ts';
 import { allowRule, needsPattern, scopeWords } from './allow-rule.ts';
-import { admitsAlready, type Slot, slotsIn, wantsToken } from './allow-slots.ts';
+import { admitsAlready, conditionsFor, type Slot, slotsIn, wantsToken } from './allow-slots.ts';
 import { callerIdentity, callerName, findIdentity, forwardedRemark } from './caller.ts';
 import { identityProof, namesServer } from './caller-proof.ts';
 import { draftOf, patchObject } from './change.ts';
@@ -30,7 +30,7 @@ import { admitsOnlyWaypoints } from './waypoint-only.ts';
  */
 export function allowCaller(finding: Finding, mesh: MeshView): readonly Draft[] {
   const caller = callerIdentity(finding, mesh);
-  if (caller === null) return [withoutIdentity(finding, mesh)];
+  if (caller === null) return withoutIdentity(finding, mesh);
   if (isBehindWaypoint(finding, mesh)) return throughWaypoint(finding, mesh);
   const destination = destinationOf(finding, mesh);
   if (destination === null) return [lookAtPolicies(finding, null)];
@@ -51,6 +51,8 @@ function byPolicies(admission: Admission): readonly Draft[] {
   if (isGuardedByWaypoint(admission, policies)) return [callThroughWaypoint(finding)];
   if (policies.some((applied) => admitsAlready(finding, destination, applied))) return [outdated(admission, policies)];
   if (policies.some((applied) => wantsToken(finding, destination, applied))) return [sendToken(admission, policies)];
+  const asked = policies.flatMap((applied) => conditionsFor(finding, destination, applied));
+  if (asked.length > 0) return [meetConditions(admission, asked, policies)];
   // A first ALLOW policy would refuse everybody else; that there is one, and the mesh does not show it, the refusal proves.
   if (policies.length === 0 && destination.labels !== null) return [];
   const open = policies.filter(({ policy }) => !isLayer4(finding) || !admitsOnlyWaypoints(policy, mesh));
@@ -78,11 +80,11 @@ interface Candidate {
 }
 
 /** A gateway's clients come from outside, and have an identity only where it asks for certificates; others can be enrolled. */
-function withoutIdentity(finding: Finding, mesh: MeshView): Draft {
+function withoutIdentity(finding: Finding, mesh: MeshView): readonly Draft[] {
   const proof = identityProof(finding);
   const mayHaveProven = finding.enforcedBy !== 'gateway' || namesServer(finding);
-  if (proof === 'known' || !mayHaveProven) return lookAtPolicies(finding, null);
-  return proof === 'unprinted' ? findIdentity(finding, mesh, thenAdmit(finding, mesh)) : enrolCaller(finding, mesh);
+  if (proof === 'known' || !mayHaveProven) return [lookAtPolicies(finding, null)];
+  return proof === 'unprinted' ? [findIdentity(finding, mesh, thenAdmit(finding, mesh))] : enrolCaller(finding, mesh);
 }
 
 /** What is to be added once the identity is known. */
@@ -182,6 +184,18 @@ function sendToken({ principal }: Admission, policies: readonly AppliedPolicy[])
     `See whether ${principal} sent a valid token: an ALLOW policy would admit it with one, and refuses it without.`,
     {
       risk: 'A rule that admits the caller by its identity alone excuses it from the token.',
+      confirm: policies.map(({ policy }) => showPolicy(policy.ref)),
+    },
+  );
+}
+
+/** The owner admits this caller under a condition: without it, it would be trusted with more than it was. */
+function meetConditions({ principal }: Admission, asked: readonly string[], policies: readonly AppliedPolicy[]): Draft {
+  return step(
+    'investigate',
+    `See what the request carried: the policies admit ${principal} only where ${[...new Set(asked)].join(', or ')}. If another value is legitimate, its owner can add a rule that names both the caller and that value.`,
+    {
+      risk: 'A rule that admits the caller by its identity alone drops the condition for all whom it forwards; a condition on a header alone can be forged by anybody.',
       confirm: policies.map(({ policy }) => showPolicy(policy.ref)),
     },
   );

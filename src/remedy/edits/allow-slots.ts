@@ -1,8 +1,8 @@
 import type { Finding } from '../../model/finding.ts';
-import type { PolicyRule } from '../../model/policy.ts';
+import type { Condition, PolicyRule } from '../../model/policy.ts';
 import { allOf, anyOf } from '../../policy/network-match.ts';
 import type { Destination } from './destination.ts';
-import { type Call, callOf, fromFits, restFits, sourceFits } from './fit.ts';
+import { type Call, callOf, fromFits, isLayer4Key, restFits, sourceFits } from './fit.ts';
 import { type Edit, entryIn } from './json-patch.ts';
 import { principalParts } from './names.ts';
 import type { AppliedPolicy } from './policies.ts';
@@ -100,4 +100,32 @@ export function wantsToken(finding: Finding, destination: Destination, { policy 
     const from = rule.from.map((source) => sourceFits(source, call, 'ALLOW', TOKEN_FIELDS));
     return allOf([from.length === 0 || anyOf(from), restFits({ ...rule, when }, call, 'ALLOW')]) !== false;
   });
+}
+
+/**
+ * The conditions on HTTP under which rules that name this very caller admit the call, in words (`request.headers[x] is
+ * a or b`): the proxy saw them fail, the line does not show them. Empty: no rule is like that.
+ */
+export function conditionsFor(
+  finding: Finding,
+  destination: Destination,
+  { policy }: AppliedPolicy,
+): readonly string[] {
+  const call = callOf(finding, destination.port, policy.ref.namespace);
+  if (call.layer4) return [];
+  return policy.rules.flatMap((rule) => {
+    const hidden = rule.when.filter(({ key }) => !isLayer4Key(key) && !key.startsWith('request.auth.'));
+    const open = { ...rule, when: rule.when.filter((condition) => !hidden.includes(condition)) };
+    const fits =
+      rule.from.length > 0 && fromFits(rule, call, 'ALLOW') === true && restFits(open, call, 'ALLOW') !== false;
+    return hidden.length > 0 && fits ? [hidden.map(conditionWords).join(' and ')] : [];
+  });
+}
+
+function conditionWords({ key, values, notValues }: Condition): string {
+  const parts = [
+    ...(values.length > 0 ? [`${key} is ${values.join(' or ')}`] : []),
+    ...(notValues.length > 0 ? [`${key} is not ${notValues.join(' or ')}`] : []),
+  ];
+  return parts.join(' and ');
 }

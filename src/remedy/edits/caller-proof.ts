@@ -14,8 +14,11 @@ export function identityProof(finding: Finding): IdentityProof {
   return trafficOf(finding).some(isUnprinted) ? 'unprinted' : 'plaintext';
 }
 
-/** ztunnel always prints the identity it verified; Envoy does so only where its log format asks for it. */
-function isUnprinted(record: ConnectionRecord | RequestRecord): boolean {
+/**
+ * True where the caller may have proven an identity that the record does not print: ztunnel always prints what it verified,
+ * Envoy only where its log format asks for it.
+ */
+export function isUnprinted(record: ConnectionRecord | RequestRecord): boolean {
   return record.envoy !== null && !cameInPlaintext(record);
 }
 

@@ -1,34 +1,55 @@
 import type { Finding } from '../../model/finding.ts';
-import type { MeshView, Pod } from '../../model/mesh.ts';
+import type { KubeObject, MeshView, Pod } from '../../model/mesh.ts';
 import type { Draft } from '../../model/remedy.ts';
 import { shellWord } from '../../text/shell.ts';
 import { workloadOf } from '../../text/workload.ts';
 import { wordOr } from '../commands/kubectl.ts';
 import { callerName, forwardedRemark } from './caller.ts';
 import { ownAddresses } from './caller-proof.ts';
+import { draftOf, patchObject } from './change.ts';
 import { sourcePods } from './destination.ts';
 import { isNamespace } from './names.ts';
 import { step } from './step.ts';
 
 const SYSTEM = ['kube-system', 'kube-public', 'kube-node-lease'];
 
+/** Pods of one caller that are labelled one by one, where nothing is known that makes them. */
+const MAX_PODS = 5;
+
 /**
- * The step that gives a caller without identity one. `enrol` where labels can bring its pods into the mesh: the workload
- * where it is known, and else its namespace. Else `investigate`: it is in the mesh by its labels already, or is no pod that
- * can be enrolled (a host, something outside).
+ * Drafts that give a caller without identity one, the narrowest first: `enrol` where labels can bring its pods into the
+ * mesh, those of the workload where it is known, and of all its namespace. Else one step, `investigate`: it is in the mesh by its labels
+ * already, or is no pod that can be enrolled (a host, something outside). Never empty.
  */
-export function enrolCaller(finding: Finding, mesh: MeshView): Draft {
-  const [pod = null] = sourcePods(finding, mesh);
+export function enrolCaller(finding: Finding, mesh: MeshView): readonly Draft[] {
+  const pods = sourcePods(finding, mesh);
+  const [pod = null] = pods;
   const namespace = pod?.namespace ?? finding.source.namespace;
-  if (!isNamespace(namespace) || isOutside(finding, mesh)) return unenrollable(finding, mesh);
-  if (pod !== null && isEnrolled(finding, mesh)) return enrolledAlready(pod);
+  if (!isNamespace(namespace) || isOutside(finding, mesh)) return [unenrollable(finding, mesh)];
+  if (pod !== null && isEnrolled(finding, mesh)) return [enrolledAlready(pod)];
   const way = wantsAmbient(finding, mesh) ? AMBIENT : INJECTION;
   const labels = mesh.namespaces.find(({ name }) => name === namespace)?.labels ?? {};
-  if (pod !== null && labels[way.namespaceLabel[0]] === way.namespaceLabel[1]) return leftOut(pod, way);
-  const owner = pod === null ? null : ownerOf(pod, mesh);
-  return pod === null || owner === null
-    ? enrolNamespace(namespace, finding.source.workload, way, identityRemark(pod, mesh))
-    : enrolWorkload(namespace, owner, way, identityRemark(pod, mesh));
+  if (pod !== null && labels[way.namespaceLabel[0]] === way.namespaceLabel[1]) return [leftOut(pod, way)];
+  const whole = enrolNamespace(namespace, finding.source.workload, way, identityRemark(pod, mesh), mesh);
+  return pod === null ? [whole] : enrolments(namespace, pods, way, whole, mesh);
+}
+
+/** Ways to bring pods of one workload into the mesh, the narrowest first; what is no change of a known object goes last. */
+function enrolments(
+  namespace: string,
+  pods: readonly Pod[],
+  way: Enrolment,
+  whole: Draft,
+  mesh: MeshView,
+): readonly Draft[] {
+  const [pod] = pods;
+  if (pod === undefined) return [whole];
+  const later = identityRemark(pod, mesh);
+  const owner = ownerOf(pod, mesh);
+  const narrow = owner === null ? null : enrolWorkload(namespace, owner, way, later);
+  if (narrow !== null && narrow.changes.length > 0) return [narrow, whole];
+  if (way.ambient) return [enrolPods(namespace, pods.slice(0, MAX_PODS), way, later, mesh), whole];
+  return narrow === null ? [whole] : [whole, narrow];
 }
 
 /** How pods come into the mesh. */
@@ -75,10 +96,11 @@ function identityRemark(pod: Pod | null, mesh: MeshView): string {
   return pod === null ? '' : ` Its identity will be ${mesh.trustDomain}/ns/${pod.namespace}/sa/${pod.serviceAccount}.`;
 }
 
-/** The workload that makes a pod. */
+/** The workload that makes a pod; `object` null: it is told by the form of the pod's name only. */
 interface Owner {
   readonly kind: string;
   readonly name: string;
+  readonly object: KubeObject | null;
 }
 
 /** Workloads whose template can be changed, so that new pods have other labels. */
@@ -87,57 +109,86 @@ const PATCHABLE_KINDS = ['Deployment', 'StatefulSet', 'DaemonSet'];
 /** Known by its manifest, else told by the form of the pod's name; null: neither. */
 function ownerOf({ name, namespace }: Pod, mesh: MeshView): Owner | null {
   const owner = workloadOf(name);
-  const known = PATCHABLE_KINDS.find((kind) => mesh.object({ kind, namespace, name: owner }) !== null);
-  if (known !== undefined) return { kind: known, name: owner };
+  const [known] = PATCHABLE_KINDS.map((kind) => mesh.object({ kind, namespace, name: owner })).filter(
+    (object) => object !== null,
+  );
+  if (known !== undefined) return { kind: known.kind, name: owner, object: known };
   const ending = owner === name ? '' : name.slice(owner.length);
-  if (/^-\d+$/.test(ending)) return { kind: 'StatefulSet', name: owner };
-  return /^-[^-]+-[^-]+$/.test(ending) ? { kind: 'Deployment', name: owner } : null;
+  if (/^-\d+$/.test(ending)) return { kind: 'StatefulSet', name: owner, object: null };
+  return /^-[^-]+-[^-]+$/.test(ending) ? { kind: 'Deployment', name: owner, object: null } : null;
 }
 
-function enrolWorkload(namespace: string, { kind, name }: Owner, way: Enrolment, later: string): Draft {
+function enrolWorkload(namespace: string, { kind, name, object }: Owner, way: Enrolment, later: string): Draft {
   const [key, value] = way.podLabel;
+  const at = ['spec', 'template', 'metadata', 'labels', key];
+  const planned = object === null ? null : patchObject(object, [{ op: 'set', at, value }]);
+  const summary = `Bring the caller ${namespace}/${name} into the mesh, so that it has an identity, by the label ${key}=${value} in its pod template.${later}`;
+  const risk = `The pods of ${namespace}/${name} are made anew. ${risksOf(namespace, way)}`;
+  if (planned !== null)
+    return draftOf([planned], { kind: 'enrol', summary, risk, verify: [verifyCommand(namespace, way)] });
   const place = `kubectl -n ${shellWord(namespace)}`;
   const workload = `${kind.toLowerCase()} ${shellWord(name)}`;
   const patch = (label: string | null): string =>
     `${place} patch ${workload} --type=merge -p ${shellWord(
       JSON.stringify({ spec: { template: { metadata: { labels: { [key]: label } } } } }),
     )}`;
-  return step(
-    'enrol',
-    `Bring the caller ${namespace}/${name} into the mesh, so that it has an identity, by the label ${key}=${value} in its pod template; or all of its namespace: ${labelNamespace(namespace, way)}.${later}`,
-    {
-      risk: `The pods of ${namespace}/${name} are made anew. ${risksOf(namespace, way)}`,
-      confirm: [
-        `${place} get ${workload} -o yaml`,
-        `kubectl get namespace ${shellWord(namespace)} --show-labels`,
-        `${place} get networkpolicies`,
-      ],
-      apply: [patch(value)],
-      verify: [verifyCommand(namespace, way)],
-      rollback: [patch(null)],
-    },
-  );
+  return step('enrol', summary, {
+    risk,
+    confirm: [
+      `${place} get ${workload} -o yaml`,
+      `kubectl get namespace ${shellWord(namespace)} --show-labels`,
+      `${place} get networkpolicies`,
+    ],
+    apply: [patch(value)],
+    verify: [verifyCommand(namespace, way)],
+    rollback: [patch(null)],
+  });
 }
 
-function enrolNamespace(namespace: string, workload: string | null, way: Enrolment, later: string): Draft {
+/** Pods that run can be labelled for ambient mode; what makes them is not known, so it has to be told. */
+function enrolPods(namespace: string, pods: readonly Pod[], way: Enrolment, later: string, mesh: MeshView): Draft {
+  const [key, value] = way.podLabel;
+  const planned = pods
+    .map(({ name }) => mesh.object({ kind: 'Pod', namespace, name }))
+    .map((object) =>
+      object === null ? null : patchObject(object, [{ op: 'set', at: ['metadata', 'labels', key], value }]),
+    )
+    .filter((change) => change !== null);
+  const names = pods.map(({ name }) => `${namespace}/${name}`).join(' and ');
+  return draftOf(planned, {
+    kind: 'enrol',
+    summary: `Bring the caller ${names} into the mesh, so that it has an identity, by the label ${key}=${value} on the pod, and in the template that makes it.${later}`,
+    risk: `Without the label in the template the next pod is out of the mesh again. ${risksOf(namespace, way)}`,
+    verify: [verifyCommand(namespace, way)],
+  });
+}
+
+function enrolNamespace(
+  namespace: string,
+  workload: string | null,
+  way: Enrolment,
+  later: string,
+  mesh: MeshView,
+): Draft {
+  const [key, value] = way.namespaceLabel;
+  const summary = `Bring the caller's namespace ${namespace} into the mesh, so that it has an identity, by the label ${key}=${value}.${later}`;
+  const risk = `${way.ambient ? `All pods of ${namespace} are captured` : `All pods of ${namespace} get a sidecar when they are restarted`}. ${risksOf(namespace, way)}`;
+  const object = mesh.object({ kind: 'Namespace', namespace: '', name: namespace });
+  const planned = object === null ? null : patchObject(object, [{ op: 'set', at: ['metadata', 'labels', key], value }]);
   const word = shellWord(namespace);
-  const [key] = way.namespaceLabel;
-  const [podKey, podValue] = way.podLabel;
-  const patch = JSON.stringify({ spec: { template: { metadata: { labels: { [podKey]: podValue } } } } });
-  return step(
-    'enrol',
-    `Bring the caller's namespace ${namespace} into the mesh, so that it has an identity; or its workload alone, by the label ${podKey}=${podValue} in the pod template: kubectl -n ${word} patch WORKLOAD_KIND ${wordOr(workload, 'WORKLOAD')} --type=merge -p ${shellWord(patch)}.${later}`,
-    {
-      risk: `${way.ambient ? `All pods of ${namespace} are captured` : `All pods of ${namespace} get a sidecar when they are restarted`}. ${risksOf(namespace, way)}`,
-      confirm: [`kubectl get namespace ${word} --show-labels`, `kubectl -n ${word} get networkpolicies`],
-      apply: [
-        labelNamespace(namespace, way),
-        ...(way.ambient ? [] : [`kubectl -n ${word} rollout restart deployment ${wordOr(workload, 'WORKLOAD')}`]),
-      ],
-      verify: [verifyCommand(namespace, way)],
-      rollback: [`kubectl label namespace ${word} ${key}-`],
-    },
-  );
+  const restart = way.ambient ? [] : [`kubectl -n ${word} rollout restart deployment ${wordOr(workload, 'WORKLOAD')}`];
+  const verify = [verifyCommand(namespace, way)];
+  if (planned !== null) {
+    const draft = draftOf([planned], { kind: 'enrol', summary, risk, verify });
+    return { ...draft, commands: { ...draft.commands, apply: [...draft.commands.apply, ...restart] } };
+  }
+  return step('enrol', summary, {
+    risk,
+    confirm: [`kubectl get namespace ${word} --show-labels`, `kubectl -n ${word} get networkpolicies`],
+    apply: [labelNamespace(namespace, way), ...restart],
+    verify,
+    rollback: [`kubectl label namespace ${word} ${key}-`],
+  });
 }
 
 function labelNamespace(namespace: string, { namespaceLabel: [key, value] }: Enrolment): string {

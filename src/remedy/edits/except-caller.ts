@@ -27,7 +27,7 @@ import { watchLogs } from './watch.ts';
  */
 export function exceptCaller(finding: Finding, mesh: MeshView): readonly Draft[] {
   const caller = callerIdentity(finding, mesh);
-  if (caller === null) return [withoutIdentity(finding, mesh)];
+  if (caller === null) return withoutIdentity(finding, mesh);
   const missing = finding.policies.filter((ref) => mesh.object(ref) === null);
   if (missing.length > 0) return [fetchNamed(finding, missing, mesh)];
   const policies = deniesFor(finding, mesh);
@@ -58,15 +58,17 @@ export function exceptCaller(finding: Finding, mesh: MeshView): readonly Draft[]
 }
 
 /** A DENY policy that matched a caller of which no identity is known: by hand, as what to except is not known either. */
-function withoutIdentity(finding: Finding, mesh: MeshView): Draft {
+function withoutIdentity(finding: Finding, mesh: MeshView): readonly Draft[] {
   const proof = identityProof(finding);
-  if (proof === 'known') return editByHand(finding);
+  if (proof === 'known') return [editByHand(finding)];
   if (proof === 'plaintext') return enrolCaller(finding, mesh);
-  return findIdentity(
-    finding,
-    mesh,
-    `Then, if it should not be denied, exactly that identity can be added to notPrincipals of the rule that matched in ${namesOf(finding.policies)}.`,
-  );
+  return [
+    findIdentity(
+      finding,
+      mesh,
+      `Then, if it should not be denied, exactly that identity can be added to notPrincipals of the rule that matched in ${namesOf(finding.policies)}.`,
+    ),
+  ];
 }
 
 /** What else the caller is no longer denied by the policies that change, with a blank in front. */

@@ -27,9 +27,10 @@ import { watchLogs } from './watch.ts';
  */
 export function exemptPort(finding: Finding, mesh: MeshView): readonly Draft[] {
   const enrol = enrolCaller(finding, mesh);
-  if (isEnrolled(finding, mesh)) return [enrol];
+  if (isEnrolled(finding, mesh)) return enrol;
   const exempt = exemption(finding, mesh);
-  return isOutside(finding, mesh) ? [exempt, enrol] : [enrol, exempt];
+  // Without pods nobody knows who called: that comes first.
+  return isOutside(finding, mesh) && mesh.pods.length > 0 ? [exempt, ...enrol] : [...enrol, exempt];
 }
 
 function exemption(finding: Finding, mesh: MeshView): Draft {

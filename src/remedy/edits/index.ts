@@ -1,4 +1,7 @@
+export { admitAddress } from './admit-address.ts';
 export { allowCaller } from './allow-caller.ts';
+export { isUnprinted } from './caller-proof.ts';
+export { withDeducedCaller } from './deduced-caller.ts';
 export { enrolCaller } from './enrol.ts';
 export { exceptCaller } from './except-caller.ts';
 export { exemptPort } from './exempt-port.ts';
