@@ -29,7 +29,7 @@ const DEFAULT_TRUST_DOMAIN = 'cluster.local';
  * among those is left out). The view keeps the objects and never changes them. Memory: some indexes over them. Never throws.
  */
 export function createMesh(objects: readonly KubeObject[] | readonly unknown[], options: MeshOptions = {}): MeshView {
-  const all = objects.flatMap(toObjects);
+  const all = objects.flatMap(toObjects).sort(byName);
   const own = all.filter((object) => isOwnKind(object.kind, object.apiVersion));
   const byKind = groupBy(own, (object) => object.kind);
   const ofKind = (kind: string): readonly KubeObject[] => byKind.get(kind) ?? [];
@@ -80,6 +80,13 @@ export const unknownMesh: MeshView = { ...createMesh([]), known: false };
 
 function toObjects(value: unknown, index: number): readonly KubeObject[] {
   return isKubeObject(value) ? [value] : flattenObjects(value, { file: '', document: index }).objects;
+}
+
+/** Answers that take the first of several policies must not depend on the order in which files were read. */
+function byName({ metadata: a }: KubeObject, { metadata: b }: KubeObject): number {
+  if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
+  if (a.name === b.name) return 0;
+  return a.name < b.name ? -1 : 1;
 }
 
 /** Tells an object that was decoded already from a Kubernetes object: only the former keeps the latter as `raw`. */

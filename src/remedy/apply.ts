@@ -36,12 +36,17 @@ export function applyChanges(mesh: MeshView, changes: readonly ObjectChange[]): 
 }
 
 function applyChange(objects: readonly KubeObject[], change: ObjectChange): readonly KubeObject[] | null {
-  const others = objects.filter((object) => !isObject(object, change.object));
-  if (change.op === 'delete') return others;
-  const source = objects.find((object) => isObject(object, change.object))?.source ?? { file: '', document: 0 };
+  const index = objects.findIndex((object) => isObject(object, change.object));
+  if (change.op === 'delete') return index < 0 ? objects : objects.toSpliced(index, 1);
+  const source = objects[index]?.source ?? { file: '', document: 0 };
   const after = change.after === null ? 'not known' : decodeKubeObject(change.after, source);
   if (typeof after === 'string') return null;
-  return [...others.map((object) => madeAnew(object, after)), after];
+  const changed = index < 0 ? [...objects, after] : objects.with(index, after);
+  return makesPods(after) ? changed.map((object) => madeAnew(object, after)) : changed;
+}
+
+function makesPods({ kind, raw }: KubeObject): boolean {
+  return kind === 'Namespace' || templateOf(raw) !== null;
 }
 
 /** A pod as it will be once a changed Namespace or workload has made it anew; other objects as they are. */

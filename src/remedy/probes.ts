@@ -18,12 +18,45 @@ import { isUnprinted } from './edits/index.ts';
 /** Other callers, other destinations and ports of each that are tried against a change. */
 const MAX_CALLERS = 40;
 const MAX_DESTINATIONS = 40;
-const MAX_PORTS = 4;
+const MAX_PORTS = 6;
 
-/** A probe and what it is, for people. */
-export interface NamedProbe {
-  readonly name: string;
+/** A probe and what it is beside what was seen, in a few words: `another caller`. */
+export interface ControlProbe {
+  readonly words: string;
   readonly probe: Probe;
+}
+
+/** Who calls whom and how: `cluster.local/ns/shop/sa/web to pay/api:8080 GET /orders`. Untrusted text. */
+export function tupleOf({ source, destination, request }: Probe, mesh: MeshView): string {
+  const asked = [request.method, request.path].filter((part) => part !== null);
+  return [callerText(source, mesh), 'to', destinationText(destination), ...asked].join(' ');
+}
+
+function callerText(source: ProbeSource, mesh: MeshView): string {
+  if (source.kind === 'identity') return principalOf(source.identity);
+  const [pod = null] = source.kind === 'pods' ? source.pods : [source.pod];
+  if (pod === null) return `plain text from ${source.kind === 'plain' ? source.ip : source.name}`;
+  const isPlain = source.kind === 'plain' || pod.dataplane === 'none';
+  return isPlain ? `plain text from ${workloadName(pod)}` : principalOf(identityOfPod(pod, mesh));
+}
+
+function destinationText(destination: ProbeDestination): string {
+  switch (destination.kind) {
+    case 'pods':
+      return `${[...new Set(destination.pods.map(workloadName))].join(', ')}:${destination.port}`;
+    case 'service':
+      return `${destination.service.hostname}:${destination.port}`;
+    case 'address':
+      return `${destination.ip}:${destination.port}`;
+  }
+}
+
+function identityOfPod({ namespace, serviceAccount }: Pod, { trustDomain }: MeshView): SpiffeId {
+  return identityOf(trustDomain, namespace, serviceAccount);
+}
+
+function workloadName({ namespace, name }: Pod): string {
+  return `${namespace}/${workloadOf(name)}`;
 }
 
 /** The connection or request of a flow as a probe; null: the record and the mesh do not tell enough to ask again. */
@@ -111,136 +144,122 @@ function requestOf(record: ConnectionRecord | RequestRecord): ProbeRequest {
 export interface Touched {
   /** Principals that stand in the changed objects. */
   readonly principals: readonly string[];
-  /** Namespaces of the changed objects; the root namespace stands for all. */
+  /** Namespaces whose workloads the changed objects act on; the root namespace stands for all. */
   readonly namespaces: ReadonlySet<string>;
 }
 
 /**
  * What else must be tried before a change is called good: other callers of the mesh, invented ones, plain text, a foreign
- * trust domain, other ports, other destinations and other requests of the same caller. Same probe space before and after.
+ * trust domain, and what else the same caller may ask. Same probe space before and after.
  */
-export function controlProbes(observed: Probe, touched: Touched, mesh: MeshView): readonly NamedProbe[] {
+export function controlProbes(observed: Probe, touched: Touched, mesh: MeshView): readonly ControlProbe[] {
   return [
     ...otherCallers(observed, touched.principals, mesh),
     ...strangers(observed, mesh),
-    ...otherPorts(observed),
-    ...otherDestinations(observed, touched.namespaces, mesh),
-    ...otherRequests(observed),
+    ...otherCalls(observed, touched, mesh, 'the same caller'),
   ];
 }
 
-/** Those whom the changed objects name, and one pod for every account that runs, as it takes part in the mesh. */
-function otherCallers(observed: Probe, principals: readonly string[], mesh: MeshView): readonly NamedProbe[] {
-  const own = new Set(callersOf(observed.source, mesh));
-  const running = new Map<string, Pod>();
-  for (const pod of mesh.pods) {
-    const identity = identityOf(mesh.trustDomain, pod.namespace, pod.serviceAccount);
-    // A pod outside the mesh has no identity, whatever others with its account have.
-    const key = pod.dataplane === 'none' ? `${identity} in plain text` : identity;
-    if (!running.has(key)) running.set(key, pod);
-    if (running.size >= MAX_CALLERS * 4) break;
-  }
+/** Other ports, other destinations and other requests of a caller, whom `who` names in words. */
+export function otherCalls(probe: Probe, touched: Touched, mesh: MeshView, who: string): readonly ControlProbe[] {
+  const calls = [...otherPorts(probe), ...otherDestinations(probe, touched.namespaces, mesh), ...otherRequests(probe)];
+  return calls.map(({ words, probe: call }) => ({ words: `${who} ${words}`, probe: call }));
+}
+
+/** Whom the changed objects name, and one pod for every account that runs, as it takes part in the mesh. */
+function otherCallers(observed: Probe, principals: readonly string[], mesh: MeshView): readonly ControlProbe[] {
+  const own = new Set(namesOf(observed.source, mesh));
   const named = principals
     .map((text) => parseSpiffeId(`spiffe://${text}`))
-    .filter((identity) => identity !== null && !identity.includes('*') && !running.has(identity))
-    .filter((identity): identity is SpiffeId => identity !== null);
-  const invented = [...new Set(named)].map((identity) => as(observed, identity, principalOf(identity)));
-  const pods = [...running].map(([key, pod]) => ({
-    key,
-    name: key.slice('spiffe://'.length),
-    probe: { ...observed, source: ofPod(pod) },
-  }));
-  return [...invented.filter(({ name }) => !own.has(`spiffe://${name}`)), ...pods.filter(({ key }) => !own.has(key))]
-    .sort((a, b) => rankOf(a, principals) - rankOf(b, principals) || (a.name < b.name ? -1 : 1))
-    .slice(0, MAX_CALLERS)
-    .map(({ name, probe }) => ({ name, probe }));
+    .filter((identity) => identity !== null && !identity.includes('*'))
+    .map((identity) => as(observed, identity ?? identityOf('', '', ''), 'another caller that is named'));
+  const running = mesh.pods.map((pod) => ({ words: 'another caller', probe: { ...observed, source: ofPod(pod) } }));
+  const byName = new Map<string, ControlProbe>();
+  for (const candidate of [...named, ...running]) {
+    const name = callerText(candidate.probe.source, mesh);
+    if (own.has(name) || byName.has(name)) continue;
+    byName.set(name, candidate);
+    if (byName.size >= MAX_CALLERS) break;
+  }
+  return [...byName.values()];
 }
 
-/** Whom the changed objects name is tried first. */
-function rankOf({ name }: NamedProbe, principals: readonly string[]): number {
-  return principals.includes(name) ? 0 : 1;
+/** All names of one caller, with an identity and without. */
+function namesOf(source: ProbeSource, mesh: MeshView): readonly string[] {
+  const pods = source.kind === 'plain' ? [source.pod].filter((pod) => pod !== null) : source.pods;
+  return [callerText(source, mesh), ...pods.map((pod) => principalOf(identityOfPod(pod, mesh)))];
 }
 
-/** The caller itself, by what `running` calls it. */
-function callersOf(source: ProbeSource, mesh: MeshView): readonly string[] {
-  const keys = (pod: Pod | null): readonly string[] => {
-    if (pod === null) return [];
-    const identity = identityOf(mesh.trustDomain, pod.namespace, pod.serviceAccount);
-    return [identity, `${identity} in plain text`];
-  };
-  if (source.kind === 'plain') return keys(source.pod);
-  return source.kind === 'identity' ? [source.identity] : source.pods.flatMap(keys);
+function strangers(observed: Probe, mesh: MeshView): readonly ControlProbe[] {
+  const { namespace, serviceAccount } = accountOf(observed.source, mesh);
+  const foreign = mesh.trustDomain === 'foreign.example' ? 'stranger.example' : 'foreign.example';
+  return [
+    as(observed, identityOf(mesh.trustDomain, namespace, 'some-other-account'), 'another account of its namespace'),
+    as(
+      observed,
+      identityOf(mesh.trustDomain, 'some-other-namespace', serviceAccount),
+      'an account of another namespace',
+    ),
+    as(observed, identityOf(foreign, namespace, serviceAccount), 'its account in a foreign trust domain'),
+    {
+      words: 'plain text from no pod',
+      probe: { ...observed, source: { kind: 'plain', ip: '192.0.2.77', tls: false, pod: null } },
+    },
+  ];
 }
 
-/** The same caller at other workloads of the namespaces that change, one pod each. */
-function otherDestinations(observed: Probe, namespaces: ReadonlySet<string>, mesh: MeshView): readonly NamedProbe[] {
-  const own = observed.destination.kind === 'pods' ? observed.destination.pods.map(workloadName) : [];
-  const seen = new Set(own);
-  const probes: NamedProbe[] = [];
+function accountOf(
+  source: ProbeSource,
+  mesh: MeshView,
+): { readonly namespace: string; readonly serviceAccount: string } {
+  const [pod = null] = source.kind === 'plain' ? [source.pod] : source.pods;
+  const identity = source.kind === 'identity' ? source.identity : pod === null ? null : identityOfPod(pod, mesh);
+  const parts = identity === null ? null : identityParts(identity);
+  return parts ?? { namespace: 'default', serviceAccount: 'default' };
+}
+
+function as(observed: Probe, identity: SpiffeId, words: string): ControlProbe {
+  return { words, probe: { ...observed, source: { kind: 'identity', identity, ip: null, pods: [] } } };
+}
+
+function otherPorts(probe: Probe): readonly ControlProbe[] {
+  const { destination } = probe;
+  if (destination.kind === 'address') return [];
+  const open =
+    destination.kind === 'pods'
+      ? destination.pods.flatMap(({ ports }) => ports.map(({ port }) => port))
+      : destination.service.ports.map(({ port }) => port);
+  const invented = destination.kind === 'pods' ? [destination.port === 65_000 ? 65_001 : 65_000] : [];
+  return [...new Set([...open, ...invented])]
+    .filter((port) => port !== destination.port)
+    .slice(0, MAX_PORTS)
+    .map((port) => ({ words: 'at another port', probe: { ...probe, destination: { ...destination, port } } }));
+}
+
+/** Other workloads of the namespaces that change, one pod each. */
+function otherDestinations(probe: Probe, namespaces: ReadonlySet<string>, mesh: MeshView): readonly ControlProbe[] {
+  const { destination } = probe;
+  const seen = new Set(destination.kind === 'pods' ? destination.pods.map(workloadName) : []);
+  const probes: ControlProbe[] = [];
   for (const pod of mesh.pods) {
     const name = workloadName(pod);
     const isTouched = namespaces.has(mesh.rootNamespace) || namespaces.has(pod.namespace);
     if (!isTouched || seen.has(name)) continue;
     seen.add(name);
     for (const { port } of pod.ports.slice(0, MAX_PORTS)) {
-      const probe = { ...observed, destination: toPod(pod, port) };
-      probes.push({ name: `the same caller at ${name}:${port}`, probe });
+      probes.push({ words: 'at another workload', probe: { ...probe, destination: toPod(pod, port) } });
     }
     if (probes.length >= MAX_DESTINATIONS) break;
   }
   return probes;
 }
 
-function workloadName({ namespace, name }: Pod): string {
-  return `${namespace}/${workloadOf(name)}`;
-}
-
-function strangers(observed: Probe, mesh: MeshView): readonly NamedProbe[] {
-  const [own] = callersOf(observed.source, mesh);
-  const parts = own === undefined ? null : identityParts(parseSpiffeId(own) ?? identityOf('', '', ''));
-  const namespace = parts?.namespace ?? 'default';
-  const account = parts?.serviceAccount ?? 'default';
-  const foreign = mesh.trustDomain === 'foreign.example' ? 'stranger.example' : 'foreign.example';
-  return [
-    as(observed, identityOf(mesh.trustDomain, namespace, 'some-other-account'), `another account of ${namespace}`),
-    as(observed, identityOf(mesh.trustDomain, 'some-other-namespace', account), 'an account of another namespace'),
-    as(observed, identityOf(foreign, namespace, account), 'the same account of a foreign trust domain'),
-    {
-      name: 'plain text from a pod that is not known',
-      probe: { ...observed, source: { kind: 'plain', ip: '192.0.2.77', tls: false, pod: null } },
-    },
-  ];
-}
-
-function as(observed: Probe, identity: SpiffeId, name: string): NamedProbe {
-  return { name, probe: { ...observed, source: { kind: 'identity', identity, ip: null, pods: [] } } };
-}
-
-function otherPorts(observed: Probe): readonly NamedProbe[] {
-  const { destination } = observed;
-  const open =
-    destination.kind === 'pods'
-      ? destination.pods.flatMap(({ ports }) => ports.map(({ port }) => port))
-      : destination.kind === 'service'
-        ? destination.service.ports.map(({ port }) => port)
-        : [];
-  const invented = destination.kind === 'pods' ? [destination.port === 65_000 ? 65_001 : 65_000] : [];
-  return [...new Set([...open, ...invented])]
-    .filter((port) => port !== destination.port)
-    .slice(0, 8)
-    .map((port) => ({
-      name: `the same caller at port ${port}`,
-      probe: { ...observed, destination: { ...destination, port } },
-    }));
-}
-
-function otherRequests(observed: Probe): readonly NamedProbe[] {
-  const { request } = observed;
+function otherRequests(probe: Probe): readonly ControlProbe[] {
+  const { request } = probe;
   if (request.protocol !== 'http') return [];
   const method = request.method === 'DELETE' ? 'PUT' : 'DELETE';
-  const path = '/some/other/path';
   return [
-    { name: `the same caller with ${method}`, probe: { ...observed, request: { ...request, method } } },
-    { name: 'the same caller at another path', probe: { ...observed, request: { ...request, path } } },
+    { words: 'with another method', probe: { ...probe, request: { ...request, method } } },
+    { words: 'at another path', probe: { ...probe, request: { ...request, path: '/some/other/path' } } },
   ];
 }

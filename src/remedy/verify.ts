@@ -8,11 +8,20 @@ import { decide } from '../policy/decide.ts';
 import type { Probe } from '../policy/way/probe.ts';
 import { isRecord } from '../text/kube-object.ts';
 import { applyChanges, focusOn } from './apply.ts';
-import { askedOf, controlProbes, type NamedProbe, probeOfFlow } from './probes.ts';
+import { askedOf, type ControlProbe, controlProbes, otherCalls, probeOfFlow, type Touched, tupleOf } from './probes.ts';
 
 /** Flows replayed per draft: the finding's own, and connections that worked. */
 const MAX_DENIED = 50;
 const MAX_WORKED = 500;
+/** Others that a change admits, of whom it is asked what else they may call. */
+const MAX_ADMITTED = 8;
+/** Kinds that act on workloads of their own namespace, or of all from the root namespace. */
+const POLICY_KINDS: ReadonlySet<string> = new Set([
+  'AuthorizationPolicy',
+  'PeerAuthentication',
+  'RequestAuthentication',
+  'NetworkPolicy',
+]);
 /** Drafts tried per report: a flood of findings must not take all night. */
 const MAX_PROOFS = 1500;
 
@@ -103,29 +112,27 @@ function namespacesOf({ source, destination }: Finding): readonly string[] {
 class Replay {
   readonly #before: MeshView;
   readonly #after: MeshView;
-  readonly #draft: Draft;
+  readonly #touched: Touched;
 
   constructor(before: MeshView, after: MeshView, draft: Draft) {
     this.#before = before;
     this.#after = after;
-    this.#draft = draft;
+    this.#touched = touchedBy(draft, before);
   }
 
   run(denied: readonly Flow[], worked: readonly Flow[]): Verification {
     const answers = denied.map((flow) => this.#replay(flow));
     const fixes = { of: denied.length, fixed: answers.filter(({ after }) => after?.outcome === 'allow').length };
-    const changed = this.#control(answers.flatMap(({ probe }) => (probe === null ? [] : [probe])));
+    const controls = this.#controls(answers.flatMap(({ probe }) => (probe === null ? [] : [probe])));
     const broken = this.#broken(worked);
     const told = {
       fixes,
-      newlyAllows: changed
-        .filter(({ before, after }) => before !== 'allow' && after === 'allow')
-        .map(({ probe }) => probe),
+      newlyAllows: controls.filter(isOpened).map(({ text }) => text),
       newlyDenies: [
         ...broken,
-        ...changed.filter(({ before, after }) => before === 'allow' && after !== 'allow').map(({ probe }) => probe),
+        ...controls.filter(({ before, after }) => before === 'allow' && after !== 'allow').map(({ text }) => text),
       ],
-      probes: changed,
+      probes: controls.map(({ text, before, after }) => ({ probe: text, before, after })),
     };
     return { ...judge(answers, broken), ...told };
   }
@@ -136,25 +143,31 @@ class Replay {
     return { probe, before: decide(this.#before, probe), after: decide(this.#after, askedOf(this.#after, probe)) };
   }
 
-  /** Probes whose answer the change alters, and all those that stay denied. One probe per kind and destination. */
-  #control(observed: readonly Probe[]): readonly { probe: string; before: string; after: string }[] {
+  /** What else is tried; and of whom it turns out to admit besides, everything that such a caller may ask. */
+  #controls(observed: readonly Probe[]): readonly Control[] {
     const [first] = observed;
     if (first === undefined) return [];
-    const { changes } = this.#draft;
-    const touched = {
-      principals: changes.flatMap(({ before, after }) => [...principalsIn(before), ...principalsIn(after)]),
-      namespaces: new Set(changes.map(({ object }) => (object.kind === 'Namespace' ? object.name : object.namespace))),
-    };
-    return controlProbes(first, touched, this.#before).map(({ name, probe }: NamedProbe) => ({
-      probe: name,
+    const controls = controlProbes(first, this.#touched, this.#before).map((each) => this.#control(each));
+    const admitted = controls
+      .filter((control) => isOpened(control) && control.probe.source !== first.source)
+      .slice(0, MAX_ADMITTED);
+    const more = admitted.flatMap(({ probe, words }) => otherCalls(probe, this.#touched, this.#before, words));
+    return [...controls, ...more.map((each) => this.#control(each))];
+  }
+
+  #control({ words, probe }: ControlProbe): Control {
+    return {
+      words,
+      probe,
+      text: `${tupleOf(probe, this.#before)}, ${words}`,
       before: decide(this.#before, probe).outcome,
       after: decide(this.#after, askedOf(this.#after, probe)).outcome,
-    }));
+    };
   }
 
   /** Connections that worked and would be denied. */
   #broken(worked: readonly Flow[]): readonly string[] {
-    const namespaces = new Set(this.#draft.changes.map(({ object }) => object.namespace));
+    const { namespaces } = this.#touched;
     const meshWide = namespaces.has(this.#before.rootNamespace);
     const touched = worked.filter(({ record }) => {
       const namespace = destinationEnd(record, this.#before).namespace;
@@ -163,9 +176,30 @@ class Replay {
     return touched.slice(0, MAX_WORKED).flatMap((flow) => {
       const { probe, before, after } = this.#replay(flow);
       const breaks = before?.outcome !== 'deny' && after?.outcome === 'deny';
-      return probe !== null && breaks ? [`${after.source} to ${after.destination}, which worked`] : [];
+      return probe !== null && breaks ? [`${tupleOf(probe, this.#before)}, which worked`] : [];
     });
   }
+}
+
+/** One thing that was tried beside what was seen. */
+interface Control extends ControlProbe {
+  readonly text: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+function isOpened({ before, after }: Control): boolean {
+  return before !== 'allow' && after === 'allow';
+}
+
+/** Policies act where they stand; who comes into the mesh may be let in anywhere. */
+function touchedBy({ changes }: Draft, { rootNamespace }: MeshView): Touched {
+  return {
+    principals: changes.flatMap(({ before, after }) => [...principalsIn(before), ...principalsIn(after)]),
+    namespaces: new Set(
+      changes.map(({ object }) => (POLICY_KINDS.has(object.kind) ? object.namespace : rootNamespace)),
+    ),
+  };
 }
 
 /** One observed flow, asked again. Null: it could not be asked. */

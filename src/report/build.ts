@@ -52,7 +52,12 @@ function reportedFinding(finding: Finding, remedies: readonly Remedy[]): Reporte
 function reportedMesh(mesh: MeshView): ReportedMesh {
   const counts = new Map<string, number>();
   for (const { kind } of mesh.objects) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  return { known: mesh.known, sources: mesh.sources, takenAt: mesh.takenAt, counts: Object.fromEntries(counts) };
+  return {
+    known: mesh.known,
+    sources: mesh.sources,
+    takenAt: mesh.takenAt,
+    counts: Object.fromEntries([...counts].sort()),
+  };
 }
 
 function untoldProblem(untold: readonly Finding[]): readonly Problem[] {
