@@ -277,7 +277,7 @@ data: {mesh: "trustDomain: td\\ntrustDomainAliases: [old]\\nrootNamespace: mesh"
     const view = mesh(
       `{kind: ServiceAccount, metadata: {name: a}}\n---\n{kind: Deployment, metadata: {name: d, namespace: n}, spec: {${template}}}\n---\n{kind: CronJob, metadata: {name: c, namespace: m}, spec: {jobTemplate: {spec: {${template}}}}}`,
     );
-    expect([...view.serviceAccounts]).toEqual(['default/a', 'n/s', 'm/s']);
+    expect([...view.serviceAccounts]).toEqual(['default/a', 'm/s', 'n/s']);
     expect(view.pods).toEqual([]);
   });
 

@@ -29,7 +29,7 @@ const DEFAULT_TRUST_DOMAIN = 'cluster.local';
  * among those is left out). The view keeps the objects and never changes them. Memory: some indexes over them. Never throws.
  */
 export function createMesh(objects: readonly KubeObject[] | readonly unknown[], options: MeshOptions = {}): MeshView {
-  const all = objects.flatMap(toObjects).sort(byName);
+  const all = inOrder(objects.flatMap(toObjects));
   const own = all.filter((object) => isOwnKind(object.kind, object.apiVersion));
   const byKind = groupBy(own, (object) => object.kind);
   const ofKind = (kind: string): readonly KubeObject[] => byKind.get(kind) ?? [];
@@ -82,7 +82,16 @@ function toObjects(value: unknown, index: number): readonly KubeObject[] {
   return isKubeObject(value) ? [value] : flattenObjects(value, { file: '', document: index }).objects;
 }
 
-/** Answers that take the first of several policies must not depend on the order in which files were read. */
+const INDEXED_KINDS: ReadonlySet<string> = new Set(['Pod', 'Service', 'Namespace']);
+
+/** Policies by name: what takes the first of several must not depend on the order in which files were read. */
+function inOrder(objects: readonly KubeObject[]): readonly KubeObject[] {
+  const [indexed, others] = [true, false].map((wanted) =>
+    objects.filter(({ kind }) => INDEXED_KINDS.has(kind) === wanted),
+  );
+  return [...(indexed ?? []), ...(others ?? []).toSorted(byName)];
+}
+
 function byName({ metadata: a }: KubeObject, { metadata: b }: KubeObject): number {
   if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
   if (a.name === b.name) return 0;
