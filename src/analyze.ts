@@ -7,7 +7,7 @@ import type { Remedy, Wishes } from './model/remedy.ts';
 import type { Problem, Report } from './model/report.ts';
 import type { Flow, Traffic } from './model/traffic.ts';
 import { proposeRemedies } from './remedy/propose.ts';
-import { Trial } from './remedy/verify.ts';
+import { Trial } from './remedy/trial.ts';
 import { buildReport } from './report/build.ts';
 import { BulkCounter } from './skim/bulk.ts';
 import { joinEnds } from './traffic/join.ts';

@@ -9,6 +9,7 @@ import type {
 } from '../model/policy.ts';
 import type { Decoded, Message } from './decode-fields.ts';
 import { authorizationSpec, type JwtSpec, peerSpec, type RuleSpec, requestSpec } from './decode-spec.ts';
+import { remembered } from './remembered.ts';
 
 export type { Decoded } from './decode-fields.ts';
 
@@ -26,9 +27,9 @@ export function parseGoBool(text: string): boolean | null {
 
 /**
  * Reads an AuthorizationPolicy of security.istio.io, any version, from an object as it was read (untrusted). Follows the
- * API types: refuses what they cannot hold (`stage: decode`), accepts much that admission would refuse. Never throws.
+ * API types: refuses what they cannot hold (`stage: decode`), accepts much that admission would refuse. Never throws. An object is read once.
  */
-export function decodeAuthorizationPolicy(object: KubeObject): Decoded<AuthorizationPolicy> {
+export const decodeAuthorizationPolicy: (object: KubeObject) => Decoded<AuthorizationPolicy> = remembered((object) => {
   const spec = decodeSpec(object, 'AuthorizationPolicy', authorizationSpec);
   if (!spec.ok) return spec;
   const { selector, action, provider, rules } = spec.value;
@@ -45,10 +46,10 @@ export function decodeAuthorizationPolicy(object: KubeObject): Decoded<Authoriza
       dryRun: parseGoBool(object.metadata.annotations?.[DRY_RUN_ANNOTATION] ?? '') === true,
     },
   };
-}
+});
 
 /** Reads a PeerAuthentication of security.istio.io, any version; see `decodeAuthorizationPolicy`. */
-export function decodePeerAuthentication(object: KubeObject): Decoded<PeerAuthentication> {
+export const decodePeerAuthentication: (object: KubeObject) => Decoded<PeerAuthentication> = remembered((object) => {
   const spec = decodeSpec(object, 'PeerAuthentication', peerSpec);
   if (!spec.ok) return spec;
   const { selector, mtls, portLevelMtls } = spec.value;
@@ -62,23 +63,25 @@ export function decodePeerAuthentication(object: KubeObject): Decoded<PeerAuthen
       portModes: new Map([...(portLevelMtls ?? [])].map(([port, { mode }]) => [port, mode])),
     },
   };
-}
+});
 
 /** Reads a RequestAuthentication of security.istio.io, any version; see `decodeAuthorizationPolicy`. */
-export function decodeRequestAuthentication(object: KubeObject): Decoded<RequestAuthentication> {
-  const spec = decodeSpec(object, 'RequestAuthentication', requestSpec);
-  if (!spec.ok) return spec;
-  return {
-    ok: true,
-    value: {
-      ...base(object),
-      kind: 'RequestAuthentication',
-      selector: spec.value.selector,
-      targetRefs: targetRefsOf(spec.value),
-      jwtRules: spec.value.jwtRules.map(jwtRuleOf),
-    },
-  };
-}
+export const decodeRequestAuthentication: (object: KubeObject) => Decoded<RequestAuthentication> = remembered(
+  (object) => {
+    const spec = decodeSpec(object, 'RequestAuthentication', requestSpec);
+    if (!spec.ok) return spec;
+    return {
+      ok: true,
+      value: {
+        ...base(object),
+        kind: 'RequestAuthentication',
+        selector: spec.value.selector,
+        targetRefs: targetRefsOf(spec.value),
+        jwtRules: spec.value.jwtRules.map(jwtRuleOf),
+      },
+    };
+  },
+);
 
 /**
  * Reads `spec` of an object of kind `kind` in security.istio.io field by field. An absent spec is an empty one. Use the

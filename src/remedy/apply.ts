@@ -1,6 +1,6 @@
 import { podTemplateOf } from '../mesh/pods.ts';
-import { createMesh, withObjects } from '../mesh/view.ts';
-import type { KubeObject, MeshView, ObjectRef } from '../model/mesh.ts';
+import { createMesh, type Replacement, withObjects, withReplaced } from '../mesh/view.ts';
+import type { KubeObject, MeshView } from '../model/mesh.ts';
 import type { ObjectChange } from '../model/remedy.ts';
 import { decodeKubeObject } from '../text/kube-object.ts';
 import { recordOf } from '../text/untyped.ts';
@@ -25,28 +25,38 @@ const INDEXED_KINDS: ReadonlySet<string> = new Set(['Pod', 'Service', 'Namespace
  * objects that are known (its result is not known, or is no Kubernetes object). The given view is left as it is.
  */
 export function applyChanges(mesh: MeshView, changes: readonly ObjectChange[]): MeshView | null {
-  let objects = mesh.objects;
+  const known = applied.get(changes);
+  if (known?.mesh === mesh) return known.after;
+  const after = changedView(mesh, changes);
+  applied.set(changes, { mesh, after });
+  return after;
+}
+
+/** What changes made of the mesh they were last applied to: the search and the proof ask about the same view. */
+const applied = new WeakMap<readonly ObjectChange[], { readonly mesh: MeshView; readonly after: MeshView | null }>();
+
+function changedView(mesh: MeshView, changes: readonly ObjectChange[]): MeshView | null {
+  const replacements: Replacement[] = [];
   for (const change of changes) {
-    const next = applyChange(objects, change);
-    if (next === null) return null;
-    objects = next;
+    const replacement = replacementOf(change, mesh);
+    if (replacement === null) return null;
+    replacements.push(replacement);
   }
-  const isIndexed = changes.some(({ object, after }) => INDEXED_KINDS.has(object.kind) || templateOf(after) !== null);
-  return isIndexed ? rebuilt(mesh, objects) : withObjects(mesh, objects);
+  const changed = withReplaced(mesh, replacements);
+  const made = replacements.flatMap(({ object }) => (object !== null && isIndexed(object) ? [object] : []));
+  return made.length === 0 ? changed : rebuilt(changed, made);
 }
 
-function applyChange(objects: readonly KubeObject[], change: ObjectChange): readonly KubeObject[] | null {
-  const index = objects.findIndex((object) => isObject(object, change.object));
-  if (change.op === 'delete') return index < 0 ? objects : objects.toSpliced(index, 1);
-  const source = objects[index]?.source ?? { file: '', document: 0 };
-  const after = change.after === null ? 'not known' : decodeKubeObject(change.after, source);
-  if (typeof after === 'string') return null;
-  const changed = index < 0 ? [...objects, after] : objects.with(index, after);
-  return makesPods(after) ? changed.map((object) => madeAnew(object, after)) : changed;
+function replacementOf({ op, object, after }: ObjectChange, mesh: MeshView): Replacement | null {
+  if (op === 'delete') return { ref: object, object: null };
+  const source = mesh.object(object)?.source ?? { file: '', document: 0 };
+  const decoded = after === null ? 'not known' : decodeKubeObject(after, source);
+  return typeof decoded === 'string' ? null : { ref: object, object: decoded };
 }
 
-function makesPods({ kind, raw }: KubeObject): boolean {
-  return kind === 'Namespace' || templateOf(raw) !== null;
+/** True for what a view indexes, or what makes pods: a change of it makes a new view. */
+function isIndexed({ kind, raw }: KubeObject): boolean {
+  return INDEXED_KINDS.has(kind) || templateOf(raw) !== null;
 }
 
 /** A pod as it will be once a changed Namespace or workload has made it anew; other objects as they are. */
@@ -91,7 +101,8 @@ function withMetadata(
 }
 
 /** A view with other pods, Services or namespaces; what was said of the mesh beside its objects stays. */
-function rebuilt(mesh: MeshView, objects: readonly KubeObject[]): MeshView {
+function rebuilt(mesh: MeshView, causes: readonly KubeObject[]): MeshView {
+  const objects = mesh.objects.map((object) => causes.reduce(madeAnew, object));
   const { rootNamespace, trustDomain, trustDomainAliases, istioVersion, sources } = mesh;
   const options = { rootNamespace, trustDomain, trustDomainAliases, sources };
   return createMesh(objects, istioVersion === null ? options : { ...options, istioVersion });
@@ -108,8 +119,4 @@ export function focusOn(mesh: MeshView, namespaces: Iterable<string>): MeshView 
     mesh,
     mesh.objects.filter(({ kind, metadata }) => !LOCAL_KINDS.has(kind) || kept.has(metadata.namespace)),
   );
-}
-
-function isObject({ kind, metadata }: KubeObject, ref: ObjectRef): boolean {
-  return kind === ref.kind && metadata.name === ref.name && metadata.namespace === ref.namespace;
 }

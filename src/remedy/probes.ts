@@ -146,6 +146,8 @@ export interface Touched {
   readonly principals: readonly string[];
   /** Namespaces whose workloads the changed objects act on; the root namespace stands for all. */
   readonly namespaces: ReadonlySet<string>;
+  /** Whether they may decide about calls to a pod. */
+  readonly actsOn: (pod: Pod) => boolean;
 }
 
 /**
@@ -162,7 +164,7 @@ export function controlProbes(observed: Probe, touched: Touched, mesh: MeshView)
 
 /** Other ports, other destinations and other requests of a caller, whom `who` names in words. */
 export function otherCalls(probe: Probe, touched: Touched, mesh: MeshView, who: string): readonly ControlProbe[] {
-  const calls = [...otherPorts(probe), ...otherDestinations(probe, touched.namespaces, mesh), ...otherRequests(probe)];
+  const calls = [...otherPorts(probe), ...otherDestinations(probe, touched, mesh), ...otherRequests(probe)];
   return calls.map(({ words, probe: call }) => ({ words: `${who} ${words}`, probe: call }));
 }
 
@@ -236,15 +238,14 @@ function otherPorts(probe: Probe): readonly ControlProbe[] {
     .map((port) => ({ words: 'at another port', probe: { ...probe, destination: { ...destination, port } } }));
 }
 
-/** Other workloads of the namespaces that change, one pod each. */
-function otherDestinations(probe: Probe, namespaces: ReadonlySet<string>, mesh: MeshView): readonly ControlProbe[] {
+/** Other workloads that the changed objects act on, one pod each. */
+function otherDestinations(probe: Probe, touched: Touched, mesh: MeshView): readonly ControlProbe[] {
   const { destination } = probe;
   const seen = new Set(destination.kind === 'pods' ? destination.pods.map(workloadName) : []);
   const probes: ControlProbe[] = [];
   for (const pod of mesh.pods) {
     const name = workloadName(pod);
-    const isTouched = namespaces.has(mesh.rootNamespace) || namespaces.has(pod.namespace);
-    if (!isTouched || seen.has(name)) continue;
+    if (seen.has(name) || !touched.actsOn(pod)) continue;
     seen.add(name);
     for (const { port } of pod.ports.slice(0, MAX_PORTS)) {
       probes.push({ words: 'at another workload', probe: { ...probe, destination: toPod(pod, port) } });

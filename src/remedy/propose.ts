@@ -4,7 +4,8 @@ import type { Problem } from '../model/report.ts';
 import { forbiddenForm, step, withDeducedCaller } from './edits/index.ts';
 import { throughAllLayers } from './layers.ts';
 import { ranked } from './rank.ts';
-import { focusedFor, isAllowedAlready, type Trial, verifyDraft } from './verify.ts';
+import type { Trial } from './trial.ts';
+import { focusedFor, isAllowedAlready, verifyDraft } from './verify.ts';
 
 /** Alternatives printed per finding. */
 const MAX_REMEDIES = 3;
@@ -22,6 +23,7 @@ export interface Proposed {
  */
 export function proposeRemedies(finding: Finding, rule: Rule | null, trial: Trial): Proposed {
   const search = new Search(finding, rule, trial);
+  trial.forget();
   try {
     return { remedies: search.remedies(), problems: search.problems };
   } catch (error) {

@@ -1,14 +1,16 @@
-import { destinationEnd } from '../mesh/ends.ts';
 import type { Finding } from '../model/finding.ts';
-import type { MeshView } from '../model/mesh.ts';
-import type { Draft, Verification, Wishes } from '../model/remedy.ts';
+import type { MeshView, Pod } from '../model/mesh.ts';
+import type { Draft, ObjectChange, Verification } from '../model/remedy.ts';
 import type { Flow } from '../model/traffic.ts';
 import type { Way } from '../model/way.ts';
 import { decide } from '../policy/decide.ts';
 import type { Probe } from '../policy/way/probe.ts';
 import { isRecord } from '../text/kube-object.ts';
-import { applyChanges, focusOn } from './apply.ts';
+import { hasLabels } from '../text/labels.ts';
+import { textMapOf, valueAt } from '../text/untyped.ts';
+import { applyChanges } from './apply.ts';
 import { askedOf, type ControlProbe, controlProbes, otherCalls, probeOfFlow, type Touched, tupleOf } from './probes.ts';
+import type { Trial } from './trial.ts';
 
 /** Flows replayed per draft: the finding's own, and connections that worked. */
 const MAX_DENIED = 50;
@@ -22,40 +24,6 @@ const POLICY_KINDS: ReadonlySet<string> = new Set([
   'RequestAuthentication',
   'NetworkPolicy',
 ]);
-/** Drafts tried per report: a flood of findings must not take all night. */
-const MAX_PROOFS = 1500;
-
-/** What drafts are tried against. One per report: it remembers parts of the mesh. */
-export class Trial {
-  readonly mesh: MeshView;
-  /** Flows of the input in which nothing failed. */
-  readonly worked: readonly Flow[];
-  readonly wishes: Wishes;
-  readonly #focused = new Map<string, MeshView>();
-  #proofs = 0;
-
-  constructor(mesh: MeshView, worked: readonly Flow[], wishes: Wishes) {
-    this.mesh = mesh;
-    this.worked = worked;
-    this.wishes = wishes;
-  }
-
-  /** The mesh as far as some namespaces are concerned; the same view for the same namespaces, so that it is compiled once. */
-  focusedOn(namespaces: readonly string[]): MeshView {
-    const key = [...new Set(namespaces)].sort().join('\n');
-    const known = this.#focused.get(key);
-    if (known !== undefined) return known;
-    const view = focusOn(this.mesh, namespaces);
-    this.#focused.set(key, view);
-    return view;
-  }
-
-  /** Counts a proof; false when there were enough. Findings come worst first. */
-  begin(): boolean {
-    this.#proofs++;
-    return this.#proofs <= MAX_PROOFS;
-  }
-}
 
 /**
  * Replays the observed traffic through the mesh's own policy semantics, before and after the change. The only place that may
@@ -85,7 +53,7 @@ export function verifyDraft(draft: Draft, finding: Finding, trial: Trial): Verif
   const before = focusedFor(draft, finding, trial);
   const after = applyChanges(before, draft.changes);
   if (after === null) return { status: 'unverifiable', reason: 'what the object would be is not known', ...nothing };
-  return new Replay(before, after, draft).run(denied, trial.worked);
+  return new Replay(before, after, draft, trial).run(denied);
 }
 
 /** The mesh as far as it has a say about a finding and the objects that a draft changes. */
@@ -113,18 +81,20 @@ class Replay {
   readonly #before: MeshView;
   readonly #after: MeshView;
   readonly #touched: Touched;
+  readonly #trial: Trial;
 
-  constructor(before: MeshView, after: MeshView, draft: Draft) {
+  constructor(before: MeshView, after: MeshView, draft: Draft, trial: Trial) {
     this.#before = before;
     this.#after = after;
     this.#touched = touchedBy(draft, before);
+    this.#trial = trial;
   }
 
-  run(denied: readonly Flow[], worked: readonly Flow[]): Verification {
+  run(denied: readonly Flow[]): Verification {
     const answers = denied.map((flow) => this.#replay(flow));
     const fixes = { of: denied.length, fixed: answers.filter(({ after }) => after?.outcome === 'allow').length };
     const controls = this.#controls(answers.flatMap(({ probe }) => (probe === null ? [] : [probe])));
-    const broken = this.#broken(worked);
+    const broken = this.#broken(this.#trial.workedIn(this.#touched.namespaces));
     const told = {
       fixes,
       newlyAllows: controls.filter(isOpened).map(({ text }) => text),
@@ -156,27 +126,23 @@ class Replay {
   }
 
   #control({ words, probe }: ControlProbe): Control {
+    const text = `${tupleOf(probe, this.#before)}, ${words}`;
     return {
       words,
       probe,
-      text: `${tupleOf(probe, this.#before)}, ${words}`,
-      before: decide(this.#before, probe).outcome,
+      text,
+      before: this.#trial.outcomeBefore(this.#before, text, probe),
       after: decide(this.#after, askedOf(this.#after, probe)).outcome,
     };
   }
 
   /** Connections that worked and would be denied. */
   #broken(worked: readonly Flow[]): readonly string[] {
-    const { namespaces } = this.#touched;
-    const meshWide = namespaces.has(this.#before.rootNamespace);
-    const touched = worked.filter(({ record }) => {
-      const namespace = destinationEnd(record, this.#before).namespace;
-      return namespace !== null && (meshWide || namespaces.has(namespace));
-    });
-    return touched.slice(0, MAX_WORKED).flatMap((flow) => {
-      const { probe, before, after } = this.#replay(flow);
-      const breaks = before?.outcome !== 'deny' && after?.outcome === 'deny';
-      return probe !== null && breaks ? [`${tupleOf(probe, this.#before)}, which worked`] : [];
+    return worked.slice(0, MAX_WORKED).flatMap((flow) => {
+      const probe = probeOfFlow(flow, this.#before);
+      if (probe === null || decide(this.#after, askedOf(this.#after, probe)).outcome !== 'deny') return [];
+      const wasDenied = decide(this.#before, probe).outcome === 'deny';
+      return wasDenied ? [] : [`${tupleOf(probe, this.#before)}, which worked`];
     });
   }
 }
@@ -192,14 +158,24 @@ function isOpened({ before, after }: Control): boolean {
   return before !== 'allow' && after === 'allow';
 }
 
-/** Policies act where they stand; who comes into the mesh may be let in anywhere. */
+/** Policies act on the workloads they select, before or after; who comes into the mesh may be let in anywhere. */
 function touchedBy({ changes }: Draft, { rootNamespace }: MeshView): Touched {
   return {
     principals: changes.flatMap(({ before, after }) => [...principalsIn(before), ...principalsIn(after)]),
     namespaces: new Set(
       changes.map(({ object }) => (POLICY_KINDS.has(object.kind) ? object.namespace : rootNamespace)),
     ),
+    actsOn: (pod) => changes.some((change) => mayActOn(change, pod, rootNamespace)),
   };
+}
+
+function mayActOn({ object, before, after }: ObjectChange, pod: Pod, rootNamespace: string): boolean {
+  if (!POLICY_KINDS.has(object.kind) || object.kind === 'NetworkPolicy') return true;
+  if (object.namespace !== rootNamespace && object.namespace !== pod.namespace) return false;
+  return [before, after].some((state) => {
+    if (state === null) return false;
+    return hasLabels(pod.labels, textMapOf(valueAt(state, 'spec', 'selector', 'matchLabels')));
+  });
 }
 
 /** One observed flow, asked again. Null: it could not be asked. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FORMATS, type Format, generateLog } from './generate.ts';
 import { benchPolicy } from './policy.ts';
+import { benchRemedies } from './remedy.ts';
 
 /**
  * Times whole commands on generated logs, interleaved, and prints ratios: absolute times are worth nothing on a shared

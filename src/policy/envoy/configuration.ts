@@ -9,7 +9,6 @@ import {
   decodeSpec,
 } from '../decode.ts';
 import { requestSpec } from '../decode-spec.ts';
-import { remembered } from '../remembered.ts';
 import { type Attachable, byAge, type PeerLevels, peerLevels } from './bind.ts';
 import { type GatewayServer, readServers } from './gateway.ts';
 import { compileProvider, type JwtProvider } from './jwt-provider.ts';
@@ -48,10 +47,6 @@ export interface Configuration {
   readonly refusals: readonly string[];
 }
 
-/** Many proxies look at the same policies. */
-const readAuthorization = remembered(decodeAuthorizationPolicy);
-const readPeer = remembered(decodePeerAuthentication);
-
 /** Reads the objects. Untrusted; what cannot be read is not in force and stands in `problems`. */
 export function readConfiguration(input: EnvoyInput): Configuration {
   const { objects, proxy, settings } = input;
@@ -64,11 +59,11 @@ export function readConfiguration(input: EnvoyInput): Configuration {
       unread.push(`${kind} ${nameOf(object.metadata)}: ${decoded.reason}`);
       return [];
     });
-  const policies = read('AuthorizationPolicy', readAuthorization).toSorted((one, other) =>
+  const policies = read('AuthorizationPolicy', decodeAuthorizationPolicy).toSorted((one, other) =>
     nameOf(one.ref) < nameOf(other.ref) ? -1 : 1,
   );
   const tokenRules = read('RequestAuthentication', (object) => readTokenRules(object, input));
-  const peers: readonly PeerAuthentication[] = read('PeerAuthentication', readPeer);
+  const peers: readonly PeerAuthentication[] = read('PeerAuthentication', decodePeerAuthentication);
   const services = readServices(objects);
   const names = readContainerPorts(objects, proxy);
   const refusals = refusedByEnvoy(policies, tokenRules);

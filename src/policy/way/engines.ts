@@ -36,8 +36,8 @@ export class MeshEngines {
     this.#settings = settingsOf(mesh);
     const { rootNamespace, istioVersion } = mesh;
     this.#ztunnel = compileZtunnel(this.inForce.all.flatMap(decode), { rootNamespace, revision: null, istioVersion });
-    this.#podsByNamespace = byNamespace(mesh.pods);
-    this.#servicesByNamespace = byNamespace(mesh.services);
+    this.#podsByNamespace = podsByNamespace(mesh.pods);
+    this.#servicesByNamespace = servicesByNamespace(mesh.services);
   }
 
   /** Equal for pods of which policies cannot tell one from the other. */
@@ -156,20 +156,24 @@ function byNamespace<T extends { readonly namespace: string }>(items: readonly T
   return groups;
 }
 
+/** Views of one mesh with other policies share their pods and Services. */
+const podsByNamespace = remembered((pods: readonly Pod[]) => byNamespace(pods));
+const servicesByNamespace = remembered((services: readonly Service[]) => byNamespace(services));
+
 function decode(object: KubeObject): readonly (AuthorizationPolicy | PeerAuthentication)[] {
   if (object.kind === 'PeerAuthentication') return decodePeer(object);
   return object.kind === 'AuthorizationPolicy' ? decodeAuthorization(object) : [];
 }
 
-const decodeAuthorization = remembered((object: KubeObject): readonly AuthorizationPolicy[] => {
+function decodeAuthorization(object: KubeObject): readonly AuthorizationPolicy[] {
   const policy = decodeAuthorizationPolicy(object);
   return policy.ok ? [policy.value] : [];
-});
+}
 
-const decodePeer = remembered((object: KubeObject): readonly PeerAuthentication[] => {
+function decodePeer(object: KubeObject): readonly PeerAuthentication[] {
   const policy = decodePeerAuthentication(object);
   return policy.ok ? [policy.value] : [];
-});
+}
 
 function wideMode({ namespace, mesh }: PeerLevels): string | null {
   for (const policy of [namespace, mesh]) if (policy !== null && policy.mode !== 'UNSET') return policy.mode;
