@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { Report } from '../src/model/report.ts';
+import { tarOf, zstdOf } from './packing.ts';
 
 const BIN = resolve('dist/cli.js');
 const A = 'fixtures/demo/ztunnel-worker-a.log';
@@ -180,6 +181,53 @@ describe('meshmend analyze', () => {
   });
 });
 
+describe('files as operators have them', () => {
+  const told = (one: Run): unknown =>
+    reportOf(one).findings.map(({ fingerprint, count, firstSeen }) => [fingerprint, count, firstSeen]);
+
+  it('compressed logs, archives and folders say what the logs in them say', () => {
+    const tar = tarOf([A, B].map((path) => ({ name: `bug-report/proxies/${path}`, bytes: readFileSync(path) })));
+    mkdirSync(join(folder, 'both'), { recursive: true });
+    writeFileSync(join(folder, 'both', 'a.log'), readFileSync(A));
+    writeFileSync(join(folder, 'both', 'b.log.gz'), gzipSync(readFileSync(B)));
+    const plain = run([A, B, '-o', 'json']);
+    for (const one of [
+      run([
+        file('a.log.zst', zstdOf(readFileSync(A), 5000)),
+        file('b.log.gz', gzipSync(readFileSync(B))),
+        '-o',
+        'json',
+      ]),
+      run([file('bug-report.tgz', gzipSync(tar)), '-o', 'json']),
+      run(['-o', 'json'], gzipSync(tar)),
+      run([join(folder, 'both'), '-o', 'json']),
+      run([join(folder, 'both', '*.*'), '-o', 'json']),
+    ]) {
+      expect(one.code).toBe(0);
+      expect(told(one)).toEqual(told(plain));
+    }
+  });
+
+  it('an archive is the mesh of its own logs', () => {
+    const mesh = { name: 'bug-report/cluster/crs', bytes: readFileSync('fixtures/demo/mesh.yaml') };
+    const archive = file('with-mesh.tar', tarOf([{ name: 'bug-report/a.log', bytes: readFileSync(A) }, mesh]));
+    const [packed, plain] = [run([archive, '-o', 'json']), run([A, '--mesh', 'fixtures/demo/mesh.yaml', '-o', 'json'])];
+    expect(told(packed)).toEqual(told(plain));
+    expect(reportOf(packed).mesh.counts).toEqual(reportOf(plain).mesh.counts);
+    const piped = reportOf(run(['-o', 'json'], readFileSync(archive)));
+    expect(piped.mesh.known).toBe(false);
+    expect(piped.problems.map(({ message }) => message).join()).toContain('piped in are not used');
+  });
+
+  it('what is cut off is used up to there, and told', () => {
+    const packed = gzipSync(readFileSync(A));
+    const { code, out } = run([file('cut.log.gz', packed.subarray(0, packed.length / 2)), '-o', 'json']);
+    const report = JSON.parse(out) as Report;
+    expect([code, report.totals.records > 20]).toEqual([0, true]);
+    expect(report.problems[0]?.message).toContain('cut off after byte');
+  });
+});
+
 describe('bad input', () => {
   it('an empty input is told', () => {
     for (const one of [run([], ''), run([file('empty.log', '')])]) {
@@ -223,7 +271,7 @@ describe('bad input', () => {
     const report = JSON.parse(out) as Report;
     expect(report.problems.map((problem) => problem.message)).toEqual([
       expect.stringContaining('no such file'),
-      expect.stringContaining('is a folder'),
+      'no log in it could be read',
     ]);
     expect(report.findings.length).toBeGreaterThan(5);
   });
@@ -259,12 +307,12 @@ describe('bad input', () => {
     expect(out).toBe('');
   });
 
-  it('compressed input is refused with the command to use', () => {
-    const bytes = gzipSync(readFileSync(A));
-    for (const one of [run([], bytes), run([file('a.log.gz', bytes)])]) {
+  it('what is packed in a way that is not read here is refused with the command to use', () => {
+    const bytes = Buffer.concat([Buffer.from('BZh9'), readFileSync(A)]);
+    for (const one of [run([], bytes), run([file('a.log.bz2', bytes)])]) {
       expect(one.code).toBe(3);
-      expect(one.out).toContain('compressed with gzip');
-      expect(one.out).toContain('zcat FILE | meshmend');
+      expect(one.out).toContain('compressed with bzip2');
+      expect(one.out).toContain('bzcat FILE | meshmend');
     }
   });
 

@@ -1,11 +1,12 @@
-import { closeSync, mkdtempSync, openSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readFileLines } from '../src/input/file-lines.ts';
+import { LineCutter } from '../src/input/line-cutter.ts';
 import { MAX_LINE_BYTES, readLines } from '../src/input/lines.ts';
+import { type LogSink, readInput } from '../src/input/read.ts';
 import type { Line } from '../src/model/line.ts';
 
 async function linesOf(chunks: Iterable<Buffer>): Promise<Line[]> {
@@ -17,6 +18,17 @@ async function linesOf(chunks: Iterable<Buffer>): Promise<Line[]> {
     new AbortController().signal,
   );
   return lines;
+}
+
+/** Everything comes as lines again. */
+function sinkOf(lines: Line[]): LogSink {
+  return {
+    feedBytes: (input, line, bytes, start, end) =>
+      lines.push({ at: { input, line }, text: bytes.toString('utf8', start, end), truncated: false }),
+    feed: (line) => lines.push(line),
+    end: () => undefined,
+    addProblem: () => undefined,
+  };
 }
 
 function chunked(bytes: Buffer, sizes: readonly number[]): Buffer[] {
@@ -92,30 +104,33 @@ describe('reading lines', () => {
   });
 });
 
-describe('reading lines of a file', () => {
-  const path = join(mkdtempSync(join(tmpdir(), 'meshmend-')), 'input.log');
-
-  async function fileLinesOf(bytes: Buffer): Promise<Line[]> {
-    writeFileSync(path, bytes);
-    const file = openSync(path, 'r');
+describe('cutting bytes into lines', () => {
+  function cutLinesOf(chunks: readonly Buffer[]): Line[] {
     const lines: Line[] = [];
-    const sink = {
-      feedBytes: (input: string, line: number, buffer: Buffer, start: number, end: number) =>
-        lines.push({ at: { input, line }, text: buffer.toString('utf8', start, end), truncated: false }),
-      feed: (line: Line) => lines.push(line),
-    };
-    await readFileLines(file, 'test', sink, new AbortController().signal);
-    closeSync(file);
+    const cutter = new LineCutter('test', sinkOf(lines));
+    for (const chunk of chunks) {
+      // Whoever reads uses a chunk again for the next one.
+      const copy = Buffer.from(chunk);
+      cutter.take(copy);
+      copy.fill('!');
+    }
+    cutter.end();
+    expect(cutter.lines).toBe(lines.length);
     return lines;
   }
 
-  it('gives the lines that the stream gives', async () => {
+  it('gives the lines that the stream gives, however they are chunked', async () => {
     const piece = fc.oneof(fc.constantFrom('\n', '\r\n', '\r', '', 'text', 'é', '😀'), fc.string({ unit: 'binary' }));
     await fc.assert(
-      fc.asyncProperty(fc.array(piece), async (pieces) => {
-        const bytes = Buffer.from(pieces.join(''));
-        expect(await fileLinesOf(bytes)).toEqual(await linesOf([bytes]));
-      }),
+      fc.asyncProperty(
+        fc.array(piece),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
+        async (pieces, sizes) => {
+          const bytes = Buffer.from(pieces.join(''));
+          expect(cutLinesOf(chunked(bytes, sizes))).toEqual(await linesOf([bytes]));
+        },
+      ),
+      { numRuns: 50 },
     );
   });
 
@@ -126,7 +141,40 @@ describe('reading lines of a file', () => {
       const bytes = Buffer.concat([Buffer.from('a\n'), long, Buffer.from('\nb\n'), long]);
       const shape = (lines: Line[]): unknown =>
         lines.map(({ at, text, truncated }) => [at.line, text.length, truncated]);
-      expect(shape(await fileLinesOf(bytes))).toEqual(shape(await linesOf(chunked(bytes, [65_536]))));
+      const wanted = shape(await linesOf(chunked(bytes, [65_536])));
+      for (const sizes of [[65_536], [1_048_576], [bytes.length]]) {
+        expect(shape(cutLinesOf(chunked(bytes, sizes)))).toEqual(wanted);
+      }
     },
   );
+});
+
+describe('reading a file', () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'meshmend-')), 'input.log');
+
+  async function fileLinesOf(bytes: Buffer): Promise<string[]> {
+    writeFileSync(path, bytes);
+    const lines: Line[] = [];
+    await readInput(path, sinkOf(lines), new AbortController().signal);
+    return lines.map(({ text }) => text);
+  }
+
+  it('takes UTF-16 with its mark, either way round, and characters that run over chunks', async () => {
+    const text = `2026-01-02T03:04:05Z grüße 😀\r\nzwei\n${'x'.repeat(600_000)}ü\n`;
+    const little = Buffer.from(`\ufeff${text}`, 'utf16le');
+    const wanted = text.trimEnd().split(/\r?\n/);
+    expect(await fileLinesOf(little)).toEqual(wanted);
+    expect(await fileLinesOf(Buffer.from(little).swap16())).toEqual(wanted);
+  });
+
+  it('takes Latin-1 for what it is not, and goes on', async () => {
+    expect(await fileLinesOf(Buffer.from('gr\u00fc\u00dfe\nzwei\n', 'latin1'))).toEqual(['gr\ufffd\ufffde', 'zwei']);
+  });
+
+  it('refuses what is binary, but not a log that begins with the hole of what was cut off', async () => {
+    const noise = Buffer.from([...Array(4096).keys()].map((byte) => (byte % 3 === 0 ? 0 : byte & 255)));
+    await expect(fileLinesOf(noise)).rejects.toThrow('it is binary');
+    const holed = Buffer.concat([Buffer.alloc(40_000), Buffer.from('\n2026-01-02T03:04:05Z one\n')]);
+    expect((await fileLinesOf(holed)).at(-1)).toBe('2026-01-02T03:04:05Z one');
+  });
 });

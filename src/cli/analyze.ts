@@ -2,35 +2,41 @@ import { fstatSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { Command, Option } from 'commander';
-import { envoyJsonParser, envoyTextParser, parsers, wrappings } from '../../parsers/index.ts';
+import { type GivenFormat, inferFormat, parsers, wrappings } from '../../parsers/index.ts';
 import { rules } from '../../rules/index.ts';
 import { Analysis } from '../analyze.ts';
-import { readFile, readStdin } from '../input/sources.ts';
+import { expandPatterns } from '../input/patterns.ts';
+import { readInput, readStdin } from '../input/read.ts';
 import { decodeManifests, type Manifests } from '../mesh/manifests.ts';
-import { readMesh } from '../mesh/read.ts';
+import { readMeshAndArchives } from '../mesh/read.ts';
 import { createMesh, unknownMesh } from '../mesh/view.ts';
 import { Failure } from '../model/failure.ts';
 import { LEVELS, type Level } from '../model/finding.ts';
 import type { KubeObject, MeshView } from '../model/mesh.ts';
 import type { Parser } from '../model/record.ts';
-import { NO_WISHES } from '../model/remedy.ts';
 import type { Problem, Report } from '../model/report.ts';
+import { type OwnFormat, ownFormat } from '../own-formats.ts';
 import { validateObject } from '../policy/validate.ts';
+import { planChanges } from '../remedy/plan.ts';
 import { renderJson } from '../render/json.ts';
 import { renderNdjson, renderOpened as renderOpenedLine } from '../render/ndjson.ts';
 import { renderOpened, renderTerminal } from '../render/terminal.ts';
-import { OWN_FORMAT } from '../traffic/detect.ts';
+import { printable } from '../text/sanitize.ts';
+import { recordOf } from '../text/untyped.ts';
 import { useColour } from './colour.ts';
 import { EXIT } from './exit.ts';
 import { createLogger } from './log.ts';
+import { putOutPlan } from './patch-output.ts';
 import { now, readMoment } from './time.ts';
+import { addWishOptions, readWishes, type WishOptions } from './wishes.ts';
 
-const OUTPUTS = ['terminal', 'json', 'ndjson'] as const;
+const OUTPUTS = ['terminal', 'json', 'ndjson', 'patch'] as const;
 type Output = (typeof OUTPUTS)[number];
 
-interface AnalyzeOptions {
+interface AnalyzeOptions extends WishOptions {
   readonly mesh?: readonly string[];
   readonly output: Output;
+  readonly outputDirectory?: string;
   readonly failOn?: Level;
   readonly since?: string;
   readonly until?: string;
@@ -46,14 +52,15 @@ const LIVE_MS = 250;
 
 /** `meshmend analyze`: reads logs, explains, proposes. `setCode` gets the exit code. */
 export function analyzeCommand(tool: Report['tool'], setCode: (code: number) => void): Command {
-  return new Command('analyze')
+  const command = new Command('analyze')
     .description('read logs (stdin when no FILE), explain each failure, propose a change')
-    .argument('[FILE...]', 'log files; - is stdin')
+    .argument('[FILE...]', 'log files, plain or compressed, folders, archives (bug-report, must-gather); - is stdin')
     .option(
       '--mesh <PATH...>',
       'what the mesh is: manifests, kubectl dumps, folders; - is stdin.\nFurther paths belong to it when they are folders or end in .yaml, .yml, .json',
     )
     .addOption(new Option('-o, --output <FORMAT>', 'how to print').choices(OUTPUTS).default('terminal'))
+    .option('--output-directory <DIR>', 'with -o patch: write the files there, instead of one stream')
     .addOption(new Option('--fail-on <LEVEL>', 'exit 1 if there is a finding of this level or worse').choices(LEVELS))
     .option('--since <TIME>', 'only records from then on: a time, or how long ago (1h30m)')
     .option('--until <TIME>', 'only records until then')
@@ -61,37 +68,48 @@ export function analyzeCommand(tool: Report['tool'], setCode: (code: number) => 
     .option('--log-format <NAME>', `read everything with one parser (${parsers.map((parser) => parser.id).join(', ')})`)
     .option('--access-log-format <FORMAT>', "the mesh's own meshConfig.accessLogFormat, text or JSON")
     .option('--no-color', 'no colours (NO_COLOR does the same)')
-    .option('-v, --verbose', 'say on stderr what is done')
-    .action(async (files: string[], options: AnalyzeOptions) => {
-      setCode(await analyze(files, options, tool));
-    });
+    .option('-v, --verbose', 'say on stderr what is done');
+  return addWishOptions(command).action(async (files: string[], options: AnalyzeOptions) => {
+    setCode(await analyze(files, options, tool));
+  });
 }
 
 async function analyze(words: readonly string[], options: AnalyzeOptions, tool: Report['tool']): Promise<number> {
-  const { meshPaths, files } = splitPaths(options.mesh ?? [], words);
+  if (options.outputDirectory !== undefined && options.output !== 'patch') {
+    throw new Failure('usage', '--output-directory is for -o patch only', 'add -o patch');
+  }
+  const { wishes, files: named } = readWishes(options, options.mesh !== undefined);
+  const { meshPaths, files } = splitPaths(
+    await expandPatterns(options.mesh ?? []),
+    await expandPatterns([...named, ...words]),
+  );
   if (files.length === 0 && process.stdin.isTTY) {
     throw new Failure('usage', 'there is nothing to read: stdin is a terminal', 'pipe logs in, or name files');
   }
   const log = await createLogger(options.verbose === true);
-  const { mesh, problems } = await loadMesh(meshPaths);
+  const { mesh, problems } = await loadMesh(meshPaths, files);
+  const own = readOwnFormats(options.accessLogFormat, mesh);
   const analysis = new Analysis({
-    parsers: chooseParsers(options),
+    parsers: [...(own.parser === null ? [] : [own.parser]), ...chooseParsers(options.logFormat)],
+    ...(options.logFormat === undefined ? { infer: inferFormat } : {}),
     wrappings,
     rules,
     mesh,
     tool,
     since: options.since === undefined ? null : readMoment('--since', options.since),
     until: options.until === undefined ? null : readMoment('--until', options.until),
-    wishes: NO_WISHES,
+    wishes,
   });
-  for (const problem of problems) analysis.addProblem(problem);
+  for (const problem of [...problems, ...own.problems]) analysis.addProblem(problem);
   log.debug({ objects: mesh.objects.length, paths: meshPaths }, 'mesh read');
 
   const interrupt = new AbortController();
   const unreadable = await readAll(files.length === 0 ? ['-'] : files, analysis, options, interrupt);
   const report = analysis.report(now(), interrupt.signal.aborted);
   log.debug({ inputs: report.inputs }, 'logs read');
-  process.stdout.write(render(report, options));
+  // The other formats tell problems by themselves.
+  if (options.output === 'patch') tellProblems(report);
+  process.stdout.write(render(report, options, mesh));
   return exitCode(report, options, interrupt.signal.aborted, unreadable > 0);
 }
 
@@ -122,17 +140,22 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
-/** The mesh that the paths tell of; without paths nothing is known. */
-async function loadMesh(paths: readonly string[]): Promise<{ mesh: MeshView; problems: readonly Problem[] }> {
-  if (paths.length === 0) return { mesh: unknownMesh, problems: [] };
-  const files = readMesh(paths.filter((path) => path !== '-'));
+/** The mesh that the paths, and the manifests beside logs, tell of; without any nothing is known. */
+async function loadMesh(
+  paths: readonly string[],
+  logs: readonly string[],
+): Promise<{ mesh: MeshView; problems: readonly Problem[] }> {
+  const isNamed = (path: string): boolean => path !== '-';
+  const files = await readMeshAndArchives(paths.filter(isNamed), logs.filter(isNamed));
   const piped: Manifests = paths.includes('-')
     ? decodeManifests(await textOf(process.stdin), 'stdin')
     : { objects: [], problems: [] };
   const objects = [...files.objects, ...piped.objects];
   const problems = [...files.problems, ...piped.problems, ...refusedObjects(objects)];
+  if (objects.length === 0 && paths.length === 0) return { mesh: unknownMesh, problems };
   if (objects.length === 0) problems.push({ about: 'mesh', message: `no Kubernetes object in ${paths.join(', ')}` });
-  return { mesh: createMesh(objects, { sources: paths }), problems };
+  const sources = [...files.sources, ...paths.filter((path) => !isNamed(path))];
+  return { mesh: createMesh(objects, { sources, texts: files.texts }), problems };
 }
 
 /** Policies that istiod's admission would refuse count as absent in a mesh: said, because they look like policies. */
@@ -148,26 +171,25 @@ function refusedObjects(objects: readonly KubeObject[]): Problem[] {
   });
 }
 
-function chooseParsers(options: AnalyzeOptions): readonly Parser[] {
-  const own = options.accessLogFormat === undefined ? [] : [ownFormatParser(options.accessLogFormat)];
-  const { logFormat } = options;
-  if (logFormat === undefined) return [...own, ...parsers];
+function chooseParsers(logFormat: string | undefined): readonly Parser[] {
+  if (logFormat === undefined) return parsers;
   const chosen = parsers.filter(({ id }) => id === logFormat || id.startsWith(`${logFormat}-`));
   if (chosen.length === 0) {
     const known = parsers.map((parser) => parser.id).join(', ');
     throw new Failure('usage', `--log-format ${logFormat} is unknown`, `known: ${known}`);
   }
-  return [...own, ...chosen];
+  return chosen;
 }
 
-/** The parser of the mesh's own accessLogFormat: a JSON object of operators, or a text with them. */
-function ownFormatParser(format: string): Parser {
-  const title = 'Envoy, the format given on the command line';
-  const parser = format.trimStart().startsWith('{')
-    ? envoyJsonParser(OWN_FORMAT, title, parseJson(format))
-    : envoyTextParser(OWN_FORMAT, title, format);
-  if ('error' in parser) throw new Failure('usage', `--access-log-format: ${parser.error}`);
-  return parser;
+/** What reads the format given on the command line (a JSON object of operators, or a text with them) and the mesh's own. */
+function readOwnFormats(text: string | undefined, mesh: MeshView): OwnFormat {
+  if (text === undefined) return ownFormat([], mesh);
+  const format = text.trimStart().startsWith('{') ? recordOf(parseJson(text)) : text;
+  const given: GivenFormat = { source: '--access-log-format', format, isMeant: true };
+  const alone = ownFormat([given], unknownMesh);
+  const [error] = alone.parser === null ? alone.problems : [];
+  if (error !== undefined) throw new Failure('usage', error.message);
+  return ownFormat([given], mesh);
 }
 
 function parseJson(text: string): unknown {
@@ -209,8 +231,7 @@ async function readEach(
     if (signal.aborted) break;
     try {
       if (file === '-') await followStdin(analysis, options, signal);
-      else await readFile(file, analysis, signal);
-      analysis.end(file === '-' ? 'stdin' : file);
+      else await readInput(file, analysis, signal);
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== 'input') throw error;
       unreadable++;
@@ -223,7 +244,7 @@ async function readEach(
 
 /** Reads stdin; new findings of a live stream are printed as they come up. */
 async function followStdin(analysis: Analysis, options: AnalyzeOptions, signal: AbortSignal): Promise<void> {
-  const live = options.output !== 'json' && isStream(0);
+  const live = options.output !== 'json' && options.output !== 'patch' && isStream(0);
   const announce = (): void => {
     for (const finding of analysis.freshFindings()) {
       process.stdout.write(
@@ -233,7 +254,7 @@ async function followStdin(analysis: Analysis, options: AnalyzeOptions, signal: 
   };
   const timer = live ? setInterval(announce, LIVE_MS) : null;
   try {
-    await readStdin((line) => analysis.feed(line), signal);
+    await readStdin(analysis, signal);
   } finally {
     if (timer !== null) clearInterval(timer);
   }
@@ -248,15 +269,21 @@ function isStream(descriptor: number): boolean {
   }
 }
 
-function render(report: Report, options: AnalyzeOptions): string {
+function render(report: Report, options: AnalyzeOptions, mesh: MeshView): string {
   switch (options.output) {
     case 'json':
       return renderJson(report);
     case 'ndjson':
       return renderNdjson(report);
+    case 'patch':
+      return putOutPlan(planChanges(report.findings, mesh), options.outputDirectory ?? null);
     case 'terminal':
       return renderTerminal(report, terminalOptions(options));
   }
+}
+
+function tellProblems({ problems }: Report): void {
+  for (const { about, message } of problems) process.stderr.write(`meshmend: ${printable(`${about}: ${message}`)}\n`);
 }
 
 function terminalOptions(options: AnalyzeOptions): { colour: boolean; top: number } {

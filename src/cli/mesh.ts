@@ -1,7 +1,7 @@
 import { text as textOf } from 'node:stream/consumers';
 import { deployed } from '../mesh/deployed.ts';
 import { decodeManifests, type Manifests } from '../mesh/manifests.ts';
-import { readMesh } from '../mesh/read.ts';
+import { readMeshAndArchives } from '../mesh/read.ts';
 import { createMesh } from '../mesh/view.ts';
 import { Failure } from '../model/failure.ts';
 import type { MeshView } from '../model/mesh.ts';
@@ -11,7 +11,10 @@ import type { Problem } from '../model/report.ts';
 export async function deployedMesh(
   paths: readonly string[],
 ): Promise<{ readonly mesh: MeshView; readonly problems: readonly Problem[] }> {
-  const files = readMesh(paths.filter((path) => path !== '-'));
+  const files = await readMeshAndArchives(
+    paths.filter((path) => path !== '-'),
+    [],
+  );
   const piped: Manifests = paths.includes('-')
     ? decodeManifests(await textOf(process.stdin), 'stdin')
     : { objects: [], problems: [] };
@@ -21,5 +24,5 @@ export async function deployedMesh(
   if (objects.length === 0) {
     throw new Failure('input', first?.message ?? `no Kubernetes object in ${paths.join(', ')}`, 'check --mesh');
   }
-  return { mesh: createMesh(deployed(objects), { sources: paths }), problems };
+  return { mesh: createMesh(deployed(objects), { sources: paths, texts: files.texts }), problems };
 }

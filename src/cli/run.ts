@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
+import { isPattern } from '../input/patterns.ts';
 import { Failure } from '../model/failure.ts';
 import { printable } from '../text/sanitize.ts';
 import { analyzeCommand } from './analyze.ts';
+import { checkCommand } from './check.ts';
 import { decideCommand } from './decide.ts';
 import { EXIT, EXIT_OF } from './exit.ts';
 import { explainCommand } from './explain.ts';
@@ -17,6 +19,8 @@ Examples:
   kubectl logs deploy/web -c istio-proxy | meshmend --mesh policies/
   meshmend ztunnel.log sidecar.log --mesh dump.yaml -o json
   meshmend decide --mesh policies/ --from shop/web --to payments/ledger:8080
+  meshmend ztunnel.log --mesh policies/ -o patch --output-directory out
+  meshmend check out --mesh policies/
   meshmend test tests/*.yaml
   meshmend explain`;
 
@@ -59,6 +63,7 @@ function createProgram(script: string, setCode: (code: number) => void): Command
     analyzeCommand(tool, setCode),
     explainCommand(),
     decideCommand(),
+    checkCommand(setCode),
     testCommand(setCode),
     schemaCommand(),
   ];
@@ -79,7 +84,7 @@ function completeWords(words: readonly string[], program: Command): string[] | n
   if (first === undefined) return piped ? ['analyze'] : null;
   const commands = ['help', ...program.commands.map((command) => command.name())];
   if (commands.includes(first) || ['-h', '--help', '-V', '--version'].includes(first)) return [...words];
-  if (first.startsWith('-') || existsSync(first)) return ['analyze', ...words];
+  if (first.startsWith('-') || existsSync(first) || isPattern(first)) return ['analyze', ...words];
   const near = commands.find((command) => isNear(command, first));
   throw new Failure(
     'usage',

@@ -1,7 +1,6 @@
 import { type Readable, Transform } from 'node:stream';
 import split2 from 'split2';
 import type { Line } from '../model/line.ts';
-import { refusalOf } from './encoding.ts';
 
 /** Lines of this many bytes or more are cut to it: split2 is quadratic in the length of one line. */
 export const MAX_LINE_BYTES: number = 1024 * 1024;
@@ -11,8 +10,7 @@ const NEWLINE = 10;
 /**
  * Calls `onLine` for every line of a byte stream, in order; resolves with how it ended. A last line without a line end
  * counts; a trailing `\r` is taken off; bytes that are not UTF-8 become U+FFFD. Memory is bounded whatever the input.
- * `aborted`: the signal stopped it and what was read until then has been handed out. Rejects with `Failure` for compressed
- * input.
+ * `aborted`: the signal stopped it and what was read until then has been handed out.
  */
 export function readLines(
   stream: Readable,
@@ -41,7 +39,7 @@ export function readLines(
     stream.on('error', reject);
     if (signal.aborted) return abort();
     signal.addEventListener('abort', abort, { once: true });
-    stream.pipe(capLines(input, cut).on('error', reject)).pipe(lines);
+    stream.pipe(capLines(cut).on('error', reject)).pipe(lines);
   });
 }
 
@@ -54,15 +52,12 @@ function ownCopy(line: string): string {
  * Cuts every line to MAX_LINE_BYTES and puts the numbers of those that were cut into `cut`. Whole chunks pass through
  * untouched as long as no line can be that long.
  */
-function capLines(input: string, cut: Set<number>): Transform {
+function capLines(cut: Set<number>): Transform {
   const cutter = new Cutter(cut);
-  let isFirst = true;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      const refusal = isFirst ? refusalOf(input, chunk) : null;
-      isFirst = false;
-      if (refusal === null) cutter.take(chunk, (piece) => this.push(piece));
-      done(refusal);
+      cutter.take(chunk, (piece) => this.push(piece));
+      done();
     },
   });
 }

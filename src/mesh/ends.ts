@@ -29,7 +29,7 @@ export function sourceEnd(flow: Flow, mesh: MeshView): SourceEnd {
   const pod = ownsAddress(record) ? podAt(source.address, mesh) : null;
   const identity = source.identity ?? (provedIdentity(record) && pod !== null ? podIdentity(pod, mesh) : null);
   const parts = identity === null ? null : identityParts(identity);
-  const podName = source.workload ?? pod?.name ?? (record.reporter === 'source' ? record.origin.pod : null);
+  const podName = source.workload ?? pod?.name ?? (record.reporter === 'source' ? besidePod(record) : null);
   return {
     identity,
     principal: identity === null ? null : principalOf(identity),
@@ -47,7 +47,7 @@ export function destinationEnd(record: LogRecord, mesh: MeshView): DestinationEn
   const pod = podAt(destination.address, mesh);
   const service = record.service ?? serviceAt(inner?.host ?? destination.address, mesh);
   const isOwn = record.reporter === 'destination' || refusesItself(record);
-  const podName = destination.workload ?? pod?.name ?? (isOwn ? record.origin.pod : null);
+  const podName = destination.workload ?? pod?.name ?? (isOwn ? besidePod(record) : null);
   const identity = destination.identity ?? (pod === null ? null : podIdentity(pod, mesh));
   const namespace =
     destination.namespace ??
@@ -62,6 +62,11 @@ export function destinationEnd(record: LogRecord, mesh: MeshView): DestinationEn
     address: destination.address,
     port: inner?.port ?? destination.port,
   };
+}
+
+/** The pod whose proxy printed the line; null: not told. A ztunnel stands beside no pod: its own is that of the node. */
+function besidePod({ proxy, origin }: ConnectionRecord | RequestRecord): string | null {
+  return proxy === 'ztunnel' ? null : origin.pod;
 }
 
 const POLICY_ANSWER = /^(?:rbac_access_denied|jwt_authn_access_denied|ext_authz_)/;

@@ -1,18 +1,27 @@
-import { closeSync, type Dirent, openSync, readdirSync, readSync, realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { filesBelow } from '../input/folder.ts';
 import { Failure } from '../model/failure.ts';
 import type { KubeObject } from '../model/mesh.ts';
 import type { Problem } from '../model/report.ts';
 import { groupOf } from './kinds.ts';
 import { decodeDocuments, decodeManifests, type Manifests } from './manifests.ts';
+import { isPacked, readBesideLogs, readPacked } from './packed.ts';
 
 /** What `--mesh` paths hold. `sources` are the paths as they were given. */
-export interface MeshFiles extends Manifests {
+export interface MeshFiles extends Read {
   readonly sources: readonly string[];
+}
+
+/** `texts` are those of the files that objects come from, by path, for changes that are to be made in them. */
+interface Read extends Manifests {
+  readonly texts: ReadonlyMap<string, string>;
 }
 
 /** Larger files are refused; a dump of a cluster with some ten thousand pods is smaller. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
+/** The text of a larger file is not kept: people do not write such files, tools do. */
+const MAX_TEXT_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 const MANIFEST = /\.(?:ya?ml|json)$/i;
 
@@ -23,18 +32,51 @@ const MANIFEST = /\.(?:ya?ml|json)$/i;
  * standard input goes to `decodeManifests`.
  */
 export function readMesh(paths: readonly string[]): MeshFiles {
-  const objects: KubeObject[] = [];
-  const problems: Problem[] = [];
-  for (const path of paths) {
-    const read = readPath(path);
-    objects.push(...read.objects);
-    problems.push(...read.problems);
-  }
-  const unique = withoutDuplicates(objects);
-  return { objects: unique.objects, problems: [...problems, ...unique.problems], sources: [...paths] };
+  return { ...unique(together(paths.map(readPath))), sources: [...paths] };
 }
 
-function readPath(path: string): Manifests {
+/**
+ * The same, with archives and compressed files among `paths`, and with the manifests that lie beside the logs in the archives and
+ * folders among `logs`. What `paths` say counts where both tell of an object.
+ */
+export async function readMeshAndArchives(paths: readonly string[], logs: readonly string[]): Promise<MeshFiles> {
+  const parts: Read[] = [];
+  const sources = [...paths];
+  const given = new Set(paths.map((path) => resolve(path)));
+  for (const path of logs.filter((log) => !given.has(resolve(log)))) {
+    const manifests = await readBesideLogs(path);
+    if (manifests.objects.length > 0) sources.push(path);
+    parts.push({ ...manifests, texts: new Map() });
+  }
+  for (const path of paths) {
+    parts.push(isPackedPath(path) ? { ...(await readPacked(path)), texts: new Map() } : readPath(path));
+  }
+  return { ...unique(together(parts)), sources };
+}
+
+/** A path that cannot be read is none: whoever reads it tells why. */
+function isPackedPath(path: string): boolean {
+  try {
+    return isPacked(path);
+  } catch {
+    return false;
+  }
+}
+
+function unique(read: Read): Read {
+  const { objects, problems } = withoutDuplicates(read.objects);
+  return { objects, problems: [...read.problems, ...problems], texts: read.texts };
+}
+
+function together(parts: readonly Read[]): Read {
+  return {
+    objects: parts.flatMap(({ objects }) => objects),
+    problems: parts.flatMap(({ problems }) => problems),
+    texts: new Map(parts.flatMap(({ texts }) => [...texts])),
+  };
+}
+
+function readPath(path: string): Read {
   if (path === '-') throw new Failure('input', 'standard input cannot be read as a path of the mesh');
   try {
     if (!statSync(path).isDirectory()) return readFile(path, decodeManifests);
@@ -44,64 +86,33 @@ function readPath(path: string): Manifests {
   return readFolder(path);
 }
 
-function readFile(path: string, decode: (text: string, file: string) => Manifests): Manifests {
+function readFile(path: string, decode: (text: string, file: string) => Manifests): Read {
   const bytes = readCapped(path);
-  if (bytes === null) return { objects: [], problems: [problem(`${path}: larger than ${MAX_FILE_BYTES} bytes`)] };
-  return decode(textOf(bytes), path);
+  if (bytes === null) return nothingBut(problem(`${path}: larger than ${MAX_FILE_BYTES} bytes`));
+  const text = textOf(bytes);
+  const manifests = decode(text, path);
+  const kept = manifests.objects.length > 0 && bytes.length <= MAX_TEXT_BYTES && Buffer.from(text).equals(bytes);
+  return { ...manifests, texts: new Map(kept ? [[path, text]] : []) };
 }
 
-function readFolder(folder: string): Manifests {
-  const objects: KubeObject[] = [];
-  const { files, problems } = manifestsIn(folder);
+function nothingBut(...problems: readonly Problem[]): Read {
+  return { objects: [], problems, texts: new Map() };
+}
+
+function readFolder(folder: string): Read {
+  const { files: all, failures } = filesBelow(folder);
+  const files = all.filter((file) => MANIFEST.test(file));
+  const problems = failures.map(({ path, error }) => problem(`${path}: ${reasonOf(error)}`));
   if (files.length === 0 && problems.length === 0)
     problems.push(problem(`${folder}: no .yaml, .yml or .json file in it`));
-  for (const file of files) {
+  const parts = files.map((file) => {
     try {
-      const read = readFile(file, decodeDocuments);
-      objects.push(...read.objects);
-      problems.push(...read.problems);
+      return readFile(file, decodeDocuments);
     } catch (error) {
-      problems.push(problem(`${file}: ${reasonOf(error)}`));
+      return nothingBut(problem(`${file}: ${reasonOf(error)}`));
     }
-  }
-  return { objects, problems };
-}
-
-/** Paths of manifests below a folder. Each real folder is entered once, so that symbolic links cannot make a circle. */
-function manifestsIn(root: string): { readonly files: readonly string[]; readonly problems: Problem[] } {
-  const files: string[] = [];
-  const problems: Problem[] = [];
-  const entered = new Set<string>();
-  const waiting = [root];
-  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
-    try {
-      const real = realpathSync(folder);
-      if (entered.has(real)) continue;
-      entered.add(real);
-      const found = list(folder);
-      waiting.push(...found.folders);
-      files.push(...found.files.filter((file) => MANIFEST.test(file)));
-    } catch (error) {
-      problems.push(problem(`${folder}: ${reasonOf(error)}`));
-    }
-  }
-  return { files: files.toSorted(), problems };
-}
-
-/** What lies in one folder and is not hidden. */
-function list(folder: string): { readonly folders: readonly string[]; readonly files: readonly string[] } {
-  const visible = readdirSync(folder, { withFileTypes: true }).filter((entry) => !entry.name.startsWith('.'));
-  const entries = visible.map((entry) => ({ path: join(folder, entry.name), entry }));
-  const ofKind = (kind: 'folder' | 'file'): readonly string[] =>
-    entries.filter(({ path, entry }) => kindOf(entry, path) === kind).map(({ path }) => path);
-  return { folders: ofKind('folder'), files: ofKind('file') };
-}
-
-/** Pipes and devices in a folder would block or never end, so they are `other`; so is a link that leads nowhere. */
-function kindOf(entry: Dirent, path: string): 'folder' | 'file' | 'other' {
-  const stat = entry.isSymbolicLink() ? statSync(path, { throwIfNoEntry: false }) : entry;
-  if (stat?.isDirectory()) return 'folder';
-  return stat?.isFile() ? 'file' : 'other';
+  });
+  return together([nothingBut(...problems), ...parts]);
 }
 
 /** The bytes of a file or pipe; null if there are more than the cap. */
@@ -133,11 +144,17 @@ function textOf(bytes: Buffer): string {
 function withoutDuplicates(objects: readonly KubeObject[]): Manifests {
   const last = new Map<string, KubeObject>();
   const problems: Problem[] = [];
+  const within = new Map<string, number>();
   for (const object of objects) {
     const { kind, metadata } = object;
     const key = JSON.stringify([groupOf(object.apiVersion), kind, metadata.namespace, metadata.name]);
     const earlier = last.get(key);
-    if (earlier !== undefined) {
+    const archive = archiveOf(object.source.file);
+    if (earlier !== undefined && archive !== null && archive === archiveOf(earlier.source.file)) {
+      // Dumps of a cluster list the same objects in several ways.
+      within.set(archive, (within.get(archive) ?? 0) + 1);
+      last.delete(key);
+    } else if (earlier !== undefined) {
       const name = [metadata.namespace, metadata.name].filter((part) => part !== '').join('/');
       problems.push(
         problem(`${kind} ${name} stands in ${earlier.source.file} and ${object.source.file}; the last one counts`),
@@ -146,7 +163,16 @@ function withoutDuplicates(objects: readonly KubeObject[]): Manifests {
     }
     last.set(key, object);
   }
+  for (const [archive, count] of within) {
+    problems.push(problem(`${count} objects stand more than once in ${archive}; the last of each counts`));
+  }
   return { objects: [...last.values()], problems };
+}
+
+/** The archive that a file is in; null: in none. */
+function archiveOf(file: string): string | null {
+  const end = file.indexOf('!');
+  return end < 0 ? null : file.slice(0, end);
 }
 
 function problem(message: string): Problem {

@@ -19,6 +19,8 @@ export interface MeshOptions {
   readonly istioVersion?: string;
   /** Paths that the objects were read from. */
   readonly sources?: readonly string[];
+  /** Texts of files that the objects were read from, by path. */
+  readonly texts?: ReadonlyMap<string, string>;
 }
 
 const DEFAULT_ROOT_NAMESPACE = 'istio-system';
@@ -54,6 +56,7 @@ export function createMesh(objects: readonly KubeObject[] | readonly unknown[], 
     services,
     serviceAccounts: readServiceAccounts(own, pods.all),
     objects: all,
+    sourceText: (file) => options.texts?.get(file) ?? null,
     ...lookups(pods.all, pods.addressed, services),
     ...objectLookups(own, byKind),
   };

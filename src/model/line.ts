@@ -39,6 +39,14 @@ export interface Unwrapped {
   readonly stream: 'stdout' | 'stderr' | null;
 }
 
+/** What a wrapping says that says nothing: of everything but the payload. */
+export const NOTHING_TOLD: Omit<Unwrapped, 'payload'> = {
+  time: null,
+  origin: UNKNOWN_ORIGIN,
+  more: false,
+  stream: null,
+};
+
 /**
  * One kind of wrapping that a tool puts around a proxy's line: `kubectl --prefix`, stern, CRI files, …
  * A value in `parsers/envelopes`; the core peels one only if a parser accepts what is inside.
@@ -50,6 +58,21 @@ export interface Wrapping {
   readonly title: string;
   /** Takes this wrapping off; null: the text is not wrapped so. Never throws. */
   unwrap(text: string): Unwrapped | null;
+  /**
+   * Reads the document that begins with this line, which no parser takes: an answer of an API, a table. Null: it begins
+   * none. Never throws. Absent: this wrapping is around single lines only.
+   */
+  readonly begin?: (text: string) => DocumentReader | null;
+}
+
+/** Reads one document of many log lines. Never throws; what it holds of the document is bounded. */
+export interface DocumentReader {
+  /**
+   * Takes the next line; the first one is the line that began the document. Answers what stands in the part of the document
+   * that this line completes, as lines to be read like any other; `open`: the part goes on; `left`: this line and those
+   * since the last part are none of the document, which is over.
+   */
+  next(text: string): readonly string[] | 'open' | 'left';
 }
 
 /** A line with all wrappings off, as parsers get it. `wrappings` are the ids peeled, outermost first. */

@@ -85,6 +85,8 @@ export interface MeshView {
   readonly serviceAccounts: ReadonlySet<string>;
   /** All objects that decide about traffic, by kind: AuthorizationPolicy, PeerAuthentication, NetworkPolicy, … */
   readonly objects: readonly KubeObject[];
+  /** The text of a file that objects were read from, character by character; null: not kept (too long, no plain UTF-8, stdin). */
+  sourceText(file: string): string | null;
 
   /** The pod with this address; null: none, or several claim it (host network). */
   podByIp(ip: string): Pod | null;

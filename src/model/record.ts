@@ -180,6 +180,8 @@ export interface Parser {
    * Must answer null quickly for payloads of other formats: it is tried on every unrecognised line.
    */
   parse(envelope: Envelope): Parsed;
+  /** True for a format that is what is left of lines of others: it is asked where no other takes the line in any wrapping. */
+  readonly takesParts?: true;
   /**
    * True when `payload`, which no parser accepts on its own, is a further line of `record` (multi-line dumps such as
    * ztunnel's `running with config:`). Absent: this format has one-line records only.

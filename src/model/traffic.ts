@@ -31,7 +31,10 @@ export interface Flow {
   sourceAddresses: string[];
 }
 
-/** Lines of one input, all accounted for: lines = records + joined + skipped + malformed + truncated. */
+/**
+ * Lines of one input, all accounted for: lines = records + joined + skipped + malformed + truncated. Of a line in which
+ * several log lines stand (the answer of a log server's API) each of those is counted.
+ */
 export interface InputTally {
   readonly name: string;
   lines: number;
@@ -49,6 +52,30 @@ export interface InputTally {
   parsers: Record<string, number>;
   /** A few examples of what could not be read, first ones first. */
   problems: InputProblem[];
+  /** What the skipped lines look like, the most frequent shapes. Other skipped lines are the rest up to `skipped`. */
+  unrecognised: UnrecognisedShape[];
+  /** What the tool that fetched the log said in between. */
+  notices: InputNotice[];
+}
+
+/** Lines that no parser knows and that look alike. */
+export interface UnrecognisedShape {
+  /** The line with digits, ids and quoted texts masked, cut to 200 characters. Untrusted. '': blank lines. */
+  readonly shape: string;
+  /** At least so many lines; all of them if no shape had to be given up. */
+  count: number;
+  /** The first of them. Untrusted and cut to 200 characters. */
+  readonly sample: string;
+}
+
+/** Lines of kubectl or the kubelet about the log itself: it ends there, a part of it is missing. */
+export interface InputNotice {
+  /** What it means for the reader, a phrase in our own words. */
+  readonly meaning: string;
+  count: number;
+  /** The first one: its number, and its text, which is untrusted and cut to 200 characters. */
+  readonly line: number;
+  readonly sample: string;
 }
 
 /** One line that could not be read. `sample` is untrusted and cut to 200 characters. */
