@@ -44,7 +44,7 @@ export const rule: Rule = {
       cause: `${requestName(record)} from ${sourceName(record)} was denied by ${by}.`,
       enforcedBy: observedProxy(record, mesh)?.type ?? enforcerOf(record),
       policies: policy === null ? [] : [policy],
-      intended: 'likely',
+      intended: 'unknown',
       unchecked: [
         ...(policy === null
           ? ['Which policy denied: the log format limits the length of the details. Raise or remove that limit.']

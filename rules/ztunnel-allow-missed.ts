@@ -54,7 +54,7 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(finding, mesh) {
-    return finding.intended === 'likely'
+    return finding.level === 'note'
       ? [callThroughWaypoint(finding), findPolicies(finding)]
       : [...allowCaller(finding, mesh), findPolicies(finding)];
   },

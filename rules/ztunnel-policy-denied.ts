@@ -43,7 +43,7 @@ export const rule: Rule = {
       enforcedBy: 'ztunnel',
       policies: [policy],
       nearMiss: (decideObserved(record, mesh)?.nearMiss ?? []).filter((miss) => isSame(miss.policy, policy)),
-      intended: deniesEverything(mesh, policy) ? 'likely' : 'unknown',
+      intended: 'unknown',
       unchecked: mesh.known ? [] : [`what the policy says: ${showPolicy(policy)}, or give it with --mesh`],
       subject: [policy.namespace, policy.name],
     } satisfies Match;
@@ -52,6 +52,7 @@ export const rule: Rule = {
     const read = finding.policies.map(showPolicy);
     if (finding.policies.some((policy) => deniesEverything(mesh, policy))) {
       return [
+        ...(mayBeExcepted(finding, mesh) ? exceptCaller(finding, mesh) : []),
         step(
           'none',
           'The policy denies everything. If it is a temporary probe it works as intended; remove it when done.',

@@ -1,3 +1,4 @@
+import { withIntent } from './intent/intent.ts';
 import { judge } from './judge.ts';
 import type { Finding, Rule } from './model/finding.ts';
 import type { Instant, Line, Wrapping } from './model/line.ts';
@@ -11,6 +12,7 @@ import { Trial } from './remedy/trial.ts';
 import { buildReport } from './report/build.ts';
 import { BulkCounter } from './skim/bulk.ts';
 import { joinEnds } from './traffic/join.ts';
+import type { Infer } from './traffic/learn.ts';
 import { Recognizer } from './traffic/recognize.ts';
 import { emptyTally, emptyTraffic, fold } from './traffic/traffic.ts';
 
@@ -25,6 +27,8 @@ export interface AnalysisParts {
   readonly since: Instant | null;
   readonly until: Instant | null;
   readonly wishes: Wishes;
+  /** Learns access log formats that no parser knows. Absent: they stay unknown. */
+  readonly infer?: Infer;
 }
 
 /** Findings told in full, the worst and most frequent. The others are counted, by rule, among the problems. */
@@ -103,7 +107,8 @@ export class Analysis {
     const flows = [...this.#traffic.flows.values()];
     const notable = flows.filter((flow) => flow.samples.length > 0);
     const worked = flows.filter((flow) => flow.samples.length === 0 && flow.record.kind !== 'diagnostic');
-    const { findings, problems } = judge(joinEnds(notable), rules, mesh);
+    const judged = judge(joinEnds(notable), rules, mesh);
+    const findings = withIntent(judged.findings, { failed: notable, worked }, mesh);
     const remedyProblems: Problem[] = [];
     const trial = new Trial(mesh, worked, this.#parts.wishes);
     const byId = new Map(rules.map((rule) => [rule.meta.id, rule]));
@@ -121,7 +126,7 @@ export class Analysis {
       findings: findings.slice(0, MAX_FINDINGS),
       untold: findings.slice(MAX_FINDINGS),
       remediesOf,
-      problems: [...this.#problems, ...this.#spanProblem(), ...problems],
+      problems: [...this.#problems, ...this.#spanProblem(), ...judged.problems],
     });
     return { ...reported, problems: [...reported.problems, ...remedyProblems] };
   }
@@ -143,6 +148,11 @@ export class Analysis {
       wrappings,
       tally,
       fold: (record) => this.#fold(record),
+      ...(this.#parts.infer === undefined ? {} : { infer: this.#parts.infer }),
+      learnt: (format) => {
+        const message = `read with a format inferred from its lines: ${format}; where it is wrong, give the right one with --access-log-format`;
+        this.#problems.push({ about: `input ${input}`, message });
+      },
     });
     this.#recognizers.set(input, recognizer);
     return recognizer;

@@ -13,7 +13,7 @@ import { parseHostPort } from '../text/address.ts';
 import { nameOf } from '../text/object-ref.ts';
 import { identityOf, identityParts, parseSpiffeId, principalOf } from '../text/spiffe.ts';
 import { workloadOf } from '../text/workload.ts';
-import { isUnprinted } from './edits/index.ts';
+import { callerOf, isUnprinted } from './edits/index.ts';
 
 /** Other callers, other destinations and ports of each that are tried against a change. */
 const MAX_CALLERS = 40;
@@ -77,9 +77,16 @@ function sourceOf(flow: Flow, record: ConnectionRecord | RequestRecord, mesh: Me
   const ip = record.source.port === 0 ? null : address;
   const pod = ip === null ? null : mesh.podByIp(ip);
   if (identity !== null) return { kind: 'identity', identity, ip, pods: pod === null ? [] : [pod] };
-  if (ip === null) return null;
+  if (ip === null) return onTheWire(record, mesh);
   if (pod !== null && isUnprinted(record)) return ofPod(pod);
   return { kind: 'plain', ip, tls: false, pod };
+}
+
+/** Who opened the connection, where the line does not print an address of its own: the proxy beside it, or the kubelet. */
+function onTheWire(record: ConnectionRecord | RequestRecord, mesh: MeshView): ProbeSource | null {
+  const source = callerOf(record, mesh);
+  if (source === null) return null;
+  return 'ip' in source ? { kind: 'plain', ip: source.ip, tls: false, pod: null } : ofPod(source);
 }
 
 function ofPod(pod: Pod): ProbeSource {

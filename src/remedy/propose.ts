@@ -1,11 +1,21 @@
+import { writtenAt } from '../mesh/written.ts';
 import type { Finding, Rule } from '../model/finding.ts';
+import type { KubeObject } from '../model/mesh.ts';
 import type { Draft, Remedy } from '../model/remedy.ts';
 import type { Problem } from '../model/report.ts';
-import { forbiddenForm, step, withDeducedCaller } from './edits/index.ts';
+import { refText } from '../text/object-ref.ts';
+import { aboveCeiling } from './ceiling.ts';
+import { asDryRun } from './dry-run.ts';
+import { step, withDeducedCaller } from './edits/index.ts';
+import { forbiddenAdvice } from './guard.ts';
 import { throughAllLayers } from './layers.ts';
 import { ranked } from './rank.ts';
+import { reachOf } from './reach.ts';
+import { withDiffs } from './splice.ts';
 import type { Trial } from './trial.ts';
-import { focusedFor, isAllowedAlready, verifyDraft } from './verify.ts';
+import { focusedFor, isAllowedAlready, type Proof, stepsOnly, verifyDraft } from './verify.ts';
+import { widenDraft } from './widen.ts';
+import { withhold } from './withhold.ts';
 
 /** Alternatives printed per finding. */
 const MAX_REMEDIES = 3;
@@ -17,9 +27,10 @@ export interface Proposed {
 }
 
 /**
- * Asks the rule for drafts, drops every draft that has one of the forms that must never be advised, adds what each needs
- * behind it, and tries them against the observed traffic: what is refuted is not told. Best first. A rule that throws, or
- * proposes a forbidden form, is a problem of the report.
+ * Asks the rule for drafts and makes remedies of them: each is completed by what it needs behind it, widened if that was
+ * wished for, held back if the denial looks wanted, dropped if it is what must never be advised, and tried against the
+ * observed traffic; what is refuted, or beyond the ceiling, is not told. Best first. A rule that throws, or proposes what must
+ * never be advised, is a problem of the report.
  */
 export function proposeRemedies(finding: Finding, rule: Rule | null, trial: Trial): Proposed {
   const search = new Search(finding, rule, trial);
@@ -27,54 +38,113 @@ export function proposeRemedies(finding: Finding, rule: Rule | null, trial: Tria
   try {
     return { remedies: search.remedies(), problems: search.problems };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return { remedies: [], problems: [...search.problems, { about: `rule ${finding.ruleId}`, message }] };
+    search.complain(error instanceof Error ? error.message : String(error));
+    return { remedies: [], problems: search.problems };
   }
 }
 
 class Search {
   readonly problems: Problem[] = [];
   readonly #finding: Finding;
+  /** The finding with its caller, where the mesh tells who it is and the log does not. */
+  readonly #asked: Finding;
   readonly #rule: Rule | null;
   readonly #trial: Trial;
 
   constructor(finding: Finding, rule: Rule | null, trial: Trial) {
     this.#finding = finding;
+    this.#asked = withDeducedCaller(finding, trial.mesh) ?? finding;
     this.#rule = rule;
     this.#trial = trial;
   }
 
   remedies(): readonly Remedy[] {
-    if (isPolicyMatter(this.#finding) && isAllowedAlready(this.#finding, this.#trial)) return [nothingToDo()];
-    const { mesh } = this.#trial;
-    const deduced = withDeducedCaller(this.#finding, mesh);
-    const asked = deduced ?? this.#finding;
-    const drafts = this.#rule?.propose?.(asked, mesh) ?? [];
-    const whole = deduced === null ? drafts : drafts.map(withRemark);
-    return ranked(whole.flatMap((draft) => this.#tried(draft, asked))).slice(0, MAX_REMEDIES);
+    if (isPolicyMatter(this.#finding) && isAllowedAlready(this.#finding, this.#trial)) return [this.#nothingToDo()];
+    const { mesh, wishes } = this.#trial;
+    const drafts = this.#rule?.propose?.(this.#asked, mesh) ?? [];
+    const whole = drafts.flatMap((draft) => this.#completed(draft)).map((draft) => this.#widened(draft));
+    const told = withhold(whole, this.#asked, wishes, mesh).filter((draft) => this.#isAdvisable(draft));
+    const tried = told.flatMap((draft) => this.#tried(draft));
+    return ranked(withoutRepeats(tried))
+      .slice(0, MAX_REMEDIES)
+      .map((remedy) => this.#finished(remedy));
   }
 
-  #tried(draft: Draft, asked: Finding): readonly Remedy[] {
-    if (draft.changes.length === 0) return [this.#proved(draft)];
-    const mesh = focusedFor(draft, asked, this.#trial);
-    const complete = mesh.known && this.#isAdvisable(draft) ? throughAllLayers(draft, asked, mesh) : [draft];
-    return complete
-      .filter((each) => this.#isAdvisable(each))
-      .map((each) => this.#proved(each))
-      .filter(({ verification }) => verification.status !== 'refuted');
+  /** A complaint about the rule, or about what was wished for; each once. */
+  complain(message: string, about = `rule ${this.#finding.ruleId}`): void {
+    if (!this.problems.some((problem) => problem.message === message)) this.problems.push({ about, message });
   }
 
-  #proved(draft: Draft): Remedy {
-    return { ...draft, verification: verifyDraft(draft, this.#finding, this.#trial), reach: null };
+  #completed(draft: Draft): readonly Draft[] {
+    if (draft.changes.length === 0) return [draft];
+    const mesh = focusedFor(draft, this.#asked, this.#trial);
+    const drafts = mesh.known ? throughAllLayers(draft, this.#asked, mesh) : [draft];
+    return this.#asked === this.#finding ? drafts : drafts.map(withRemark);
+  }
+
+  #widened(draft: Draft): Draft {
+    const { mesh, wishes } = this.#trial;
+    if (wishes.widen === null) return draft;
+    const wide = widenDraft(draft, this.#asked, mesh, wishes.widen);
+    if (typeof wide === 'string') this.complain(wide, `--widen ${wishes.widen}`);
+    return typeof wide === 'string' || wide === null ? draft : wide;
   }
 
   #isAdvisable(draft: Draft): boolean {
-    const forbidden = draft.changes.map(forbiddenForm).find((form) => form !== null) ?? null;
-    if (forbidden === null) return true;
-    const message = `proposed a change that must never be advised (${forbidden}); dropped`;
-    const about = `rule ${this.#finding.ruleId}`;
-    if (!this.problems.some((problem) => problem.message === message)) this.problems.push({ about, message });
-    return false;
+    const { mesh, wishes } = this.#trial;
+    const wrong = forbiddenAdvice(draft, this.#asked, mesh, wishes);
+    if (wrong !== null) this.complain(`proposed what must never be advised (${wrong}); dropped`);
+    return wrong === null;
+  }
+
+  #tried(draft: Draft): readonly Remedy[] {
+    const { mesh, wishes } = this.#trial;
+    const proof = verifyDraft(draft, this.#finding, this.#trial);
+    if (proof.verification.status === 'refuted') return [];
+    const above = wishes.ceiling === null ? null : aboveCeiling(proof.opened, wishes.ceiling, mesh);
+    if (above !== null) return [this.#step(`No change is printed: it is beyond the ceiling. ${above}.`)];
+    return [
+      wishes.dryRun && draft.changes.length > 0
+        ? this.#onTrial(draft, proof)
+        : { ...draft, verification: proof.verification, reach: null },
+    ];
+  }
+
+  /** The proof is that of the change itself: the trial changes nothing. */
+  #onTrial(draft: Draft, { verification }: Proof): Remedy {
+    const trial = asDryRun(draft, this.#trial.mesh);
+    if (typeof trial === 'string') return this.#step(`No dry-run policy is printed: ${trial}.`);
+    return { ...trial, verification, reach: null };
+  }
+
+  /** What was written after the log may not be what refused. */
+  #lookAtAge(object: KubeObject | null): void {
+    const { lastSeen } = this.#finding;
+    const written = object === null ? null : writtenAt(object);
+    if (object === null || written === null || lastSeen === null || written <= lastSeen) return;
+    const { kind, metadata } = object;
+    const name = refText({ kind, namespace: metadata.namespace, name: metadata.name });
+    this.complain(
+      `${name} was written at ${written}, after the calls in the log that it refused (the last at ${lastSeen})`,
+      'mesh',
+    );
+  }
+
+  #nothingToDo(): Remedy {
+    return this.#step(
+      'Nothing to do: by the objects given this is allowed now. They are newer than the log, or not those of its mesh.',
+    );
+  }
+
+  #step(summary: string): Remedy {
+    const draft = step('none', summary);
+    return { ...draft, verification: stepsOnly(this.#finding).verification, reach: null };
+  }
+
+  #finished(remedy: Remedy): Remedy {
+    const { mesh } = this.#trial;
+    for (const { object } of remedy.changes) this.#lookAtAge(mesh.object(object));
+    return { ...remedy, changes: withDiffs(remedy.changes, mesh), reach: reachOf(remedy, mesh) };
   }
 }
 
@@ -83,25 +153,12 @@ function isPolicyMatter({ category }: Finding): boolean {
   return category === 'authorization' || category === 'mutual-tls';
 }
 
-function nothingToDo(): Remedy {
-  const draft = step(
-    'none',
-    'Nothing to do: by the objects given this is allowed now. They are newer than the log, or not those of its mesh.',
-  );
-  const reason = 'there is no change of an object to check: these are steps to take';
-  const verification = {
-    status: 'unverifiable',
-    reason,
-    fixes: { of: 0, fixed: 0 },
-    newlyAllows: [],
-    newlyDenies: [],
-    probes: [],
-  } as const;
-  return { ...draft, verification, reach: null };
+/** Drafts of a rule may become one and the same on the way. */
+function withoutRepeats(remedies: readonly Remedy[]): readonly Remedy[] {
+  return [...new Map(remedies.map((remedy) => [remedy.summary, remedy])).values()];
 }
 
 function withRemark(draft: Draft): Draft {
-  if (draft.changes.length === 0) return draft;
   const remark = 'The log does not print who called: the identity is that of the pod with its address.';
   return { ...draft, risk: draft.risk === null ? remark : `${draft.risk} ${remark}` };
 }

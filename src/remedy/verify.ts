@@ -31,29 +31,34 @@ const POLICY_KINDS: ReadonlySet<string> = new Set([
  * would be allowed anew among the probes is listed. `refuted`: it does not do what it says. Anything that is not known makes it
  * `unverifiable`, with what would help.
  */
-export function verifyDraft(draft: Draft, finding: Finding, trial: Trial): Verification {
+export function verifyDraft(draft: Draft, finding: Finding, trial: Trial): Proof {
   const denied = finding.flows.slice(0, MAX_DENIED);
-  const nothing = { fixes: { of: denied.length, fixed: 0 }, newlyAllows: [], newlyDenies: [], probes: [] };
-  if (draft.changes.length === 0) {
-    return {
-      status: 'unverifiable',
-      reason: 'there is no change of an object to check: these are steps to take',
-      ...nothing,
-    };
-  }
-  if (!trial.mesh.known) {
-    return {
-      status: 'unverifiable',
-      reason: 'policies, pods and Services are not known: give them with --mesh',
-      ...nothing,
-    };
-  }
-  if (!trial.begin())
-    return { status: 'unverifiable', reason: 'not replayed: there are too many findings', ...nothing };
+  if (draft.changes.length === 0) return stepsOnly(finding);
+  if (!trial.mesh.known)
+    return notReplayed('policies, pods and Services are not known: give them with --mesh', finding);
+  if (!trial.begin()) return notReplayed('not replayed: there are too many findings', finding);
   const before = focusedFor(draft, finding, trial);
   const after = applyChanges(before, draft.changes);
-  if (after === null) return { status: 'unverifiable', reason: 'what the object would be is not known', ...nothing };
+  if (after === null) return notReplayed('what the object would be is not known', finding);
   return new Replay(before, after, draft, trial).run(denied);
+}
+
+/** What replaying says, and everything that the change would newly allow, as it is asked once the change is made. */
+export interface Proof {
+  readonly verification: Verification;
+  readonly opened: readonly Probe[];
+}
+
+/** What is to be said of a draft without changes. */
+export function stepsOnly(finding: Finding): Proof {
+  return notReplayed('there is no change of an object to check: these are steps to take', finding);
+}
+
+/** A proof that was not made, and what would make it possible. */
+function notReplayed(reason: string, { flows }: Finding): Proof {
+  const fixes = { of: Math.min(flows.length, MAX_DENIED), fixed: 0 };
+  const nothing = { fixes, newlyAllows: [], newlyDenies: [], probes: [] };
+  return { verification: { ...unverifiable(reason), ...nothing }, opened: [] };
 }
 
 /** The mesh as far as it has a say about a finding and the objects that a draft changes. */
@@ -90,7 +95,7 @@ class Replay {
     this.#trial = trial;
   }
 
-  run(denied: readonly Flow[]): Verification {
+  run(denied: readonly Flow[]): Proof {
     const answers = denied.map((flow) => this.#replay(flow));
     const fixes = { of: denied.length, fixed: answers.filter(({ after }) => after?.outcome === 'allow').length };
     const controls = this.#controls(answers.flatMap(({ probe }) => (probe === null ? [] : [probe])));
@@ -104,7 +109,11 @@ class Replay {
       ],
       probes: controls.map(({ text, before, after }) => ({ probe: text, before, after })),
     };
-    return { ...judge(answers, broken), ...told };
+    const opened = [
+      ...answers.flatMap(({ probe, after }) => (probe !== null && after?.outcome === 'allow' ? [probe] : [])),
+      ...controls.filter(isOpened).map(({ probe }) => probe),
+    ].map((probe) => askedOf(this.#after, probe));
+    return { verification: { ...judge(answers, broken), ...told }, opened };
   }
 
   #replay(flow: Flow): Replayed {

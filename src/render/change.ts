@@ -1,42 +1,48 @@
 import type { JsonPatchOperation, ObjectChange } from '../model/remedy.ts';
+import { fieldPath, pointerKeys } from '../text/json-pointer.ts';
 import { printable } from '../text/sanitize.ts';
 import { WIDTH, wrap } from './layout.ts';
 
 /** Lines printed per change in a terminal; `-o json` has it whole. */
 const MAX_LINES = 6;
 
+/** Lines of a diff that is printed in their place, context included. */
+const MAX_DIFF_LINES = 8;
+
 /**
- * A change in a few lines: what is added where for a patch, the spec in YAML flow style for a new object. Printable, at
- * most 80 columns.
+ * A change in a few lines: the lines of the operator's own file where those are few and short, else what is added where for a
+ * patch, the spec in YAML flow style for a new object. Printable, at most 80 columns.
  */
 export function changeLines(change: ObjectChange, indent: number): readonly string[] {
   const { object } = change;
   const name = printable(`${object.kind} ${object.namespace}/${object.name}`);
+  const blanks = ' '.repeat(indent);
+  const hunk = hunkLines(change, WIDTH - indent);
+  if (hunk !== null) return [...wrap(name, WIDTH - indent), ...hunk].map((line) => blanks + line);
   const lines =
     change.op === 'patch' && change.jsonPatch !== null
       ? [name, ...change.jsonPatch.filter((operation) => operation.op !== 'test').flatMap(operationLines)]
       : [`${change.op} ${name}`, `spec: ${flow(change.after?.['spec'])}`];
   const wrapped = lines.flatMap((line) => wrap(line, WIDTH - indent));
   const kept = wrapped.length <= MAX_LINES ? wrapped : [...wrapped.slice(0, MAX_LINES - 1), '…'];
-  return kept.map((line) => ' '.repeat(indent) + line);
+  return kept.map((line) => blanks + line);
+}
+
+/** The one hunk of a diff behind the place where it begins; null: there is none, or it does not fit. */
+function hunkLines({ diff, file }: ObjectChange, width: number): readonly string[] | null {
+  const [first, start, body = '', ...more] = diff?.split(/^@@ -(\d+)[^\n]*\n/m) ?? [];
+  if (first === undefined || start === undefined || more.length > 0) return null;
+  const lines = body
+    .replace(/\n$/, '')
+    .split('\n')
+    .map((line) => printable(line.replace(/\r$/, '')));
+  if (lines.length > MAX_DIFF_LINES || lines.some((line) => line.length > width)) return null;
+  return [...wrap(printable(`${file}:${start}`), width), ...lines];
 }
 
 function operationLines(operation: JsonPatchOperation): readonly string[] {
-  const path = printable(fieldPath(operation.path));
+  const path = printable(fieldPath(pointerKeys(operation.path)));
   return operation.op === 'remove' ? [`- ${path}`] : [path, `+ ${flow(operation.value)}`];
-}
-
-/** `/spec/rules/0/from` as `spec.rules[0].from`. */
-function fieldPath(pointer: string): string {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .reduce((path, part) => {
-      if (part === '-') return path;
-      if (/^\d+$/.test(part)) return `${path}[${part}]`;
-      return path === '' ? part : `${path}.${part}`;
-    }, '');
 }
 
 const PLAIN_SCALAR = /^[A-Za-z/][\w./-]*$/;

@@ -7,6 +7,7 @@ import { clip, printable } from '../text/sanitize.ts';
 import { changeLines } from './change.ts';
 import { destinationText, sourceText } from './ends.ts';
 import { labelled, WIDTH, wrap } from './layout.ts';
+import { reachText } from './reach.ts';
 
 /** How to print for a terminal. */
 export interface TerminalOptions {
@@ -135,10 +136,17 @@ function remedyLines(remedy: Remedy): readonly string[] {
     ...remedy.changes.slice(0, 2).flatMap((change: ObjectChange) => changeLines(change, INDENT + 8)),
     ...(remedy.changes.length > 0 ? labelled('Proof', printable(`${status}: ${reason}`), INDENT, 3) : []),
     ...(newlyAllows.length > 0 ? labelled('Opens', printable(newlyAllows.join('; ')), INDENT, 3) : []),
+    ...(remedy.decision === null ? [] : labelled('Decide', printable(remedy.decision), INDENT, 2)),
     ...(remedy.risk === null ? [] : labelled('Risk', printable(remedy.risk), INDENT, 5)),
+    ...reachLines(remedy),
     ...commandLine('Check', confirm),
     ...commandLine(remedy.changes.length > 0 ? 'Try' : 'Run', remedy.commands.apply[0]),
   ];
+}
+
+function reachLines({ reach }: Remedy): readonly string[] {
+  const text = reach === null ? null : reachText(reach);
+  return text === null ? [] : labelled('Reach', text, INDENT, 2);
 }
 
 /** A command on a line of its own, never broken: it is there to be copied. */

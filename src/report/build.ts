@@ -3,7 +3,9 @@ import type { Instant } from '../model/line.ts';
 import type { MeshView } from '../model/mesh.ts';
 import type { Remedy } from '../model/remedy.ts';
 import type { Problem, Report, ReportedFinding, ReportedMesh } from '../model/report.ts';
-import type { Traffic } from '../model/traffic.ts';
+import type { InputTally, Traffic, UnrecognisedShape } from '../model/traffic.ts';
+import { clip } from '../text/sanitize.ts';
+import { formatProblems } from './formats.ts';
 
 /** What a report is made of. */
 export interface ReportParts {
@@ -23,7 +25,7 @@ export interface ReportParts {
 /** Puts the report together. Same parts, same report. */
 export function buildReport(parts: ReportParts): Report {
   const { traffic, findings, untold } = parts;
-  const inputs = [...traffic.tallies.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const inputs = [...traffic.tallies.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map(reportedInput);
   return {
     schemaVersion: 1,
     tool: parts.tool,
@@ -40,8 +42,22 @@ export function buildReport(parts: ReportParts): Report {
     overflow: traffic.overflow,
     mesh: reportedMesh(parts.mesh),
     findings: findings.map((finding) => reportedFinding(finding, parts.remediesOf(finding))),
-    problems: [...parts.problems, ...untoldProblem(untold), ...inputProblems(traffic)],
+    problems: [
+      ...parts.problems,
+      ...untoldProblem(untold),
+      ...inputProblems(traffic),
+      ...formatProblems(traffic.flows.values()),
+    ],
   };
+}
+
+function reportedInput(tally: InputTally): InputTally {
+  return { ...tally, unrecognised: reportedShapes(tally.unrecognised) };
+}
+
+/** Most frequent first. */
+function reportedShapes(shapes: readonly UnrecognisedShape[]): UnrecognisedShape[] {
+  return [...shapes].sort((a, b) => b.count - a.count || (a.shape < b.shape ? -1 : 1));
 }
 
 function reportedFinding(finding: Finding, remedies: readonly Remedy[]): ReportedFinding {
@@ -70,24 +86,48 @@ function untoldProblem(untold: readonly Finding[]): readonly Problem[] {
   ];
 }
 
-function inputProblems(traffic: Traffic): readonly Problem[] {
-  const problems: Problem[] = [];
-  for (const tally of traffic.tallies.values()) {
-    const about = `input ${tally.name}`;
-    if (tally.lines === 0) problems.push({ about, message: 'it is empty: no line was read' });
-    else if (tally.records === 0) {
-      problems.push({
-        about,
-        message: `none of its ${tally.lines} lines is of a format known here (ztunnel, Envoy access log, istio-agent)`,
-      });
-    }
-    if (tally.malformed > 0) {
-      problems.push({ about, message: `${tally.malformed} lines are of a known format but broken` });
-    }
-    if (tally.truncated > 0) {
-      problems.push({ about, message: `${tally.truncated} lines are longer than 1 MiB and were not read` });
-    }
+/** From so many lines and such a share on it is worth a line in the report that an input was not understood. */
+const MANY_SKIPPED = 10;
+const LARGE_SHARE = 0.25;
+/** Characters of a shape that is told. */
+const MAX_SHAPE = 120;
+
+function tallyMessages(tally: InputTally): readonly string[] {
+  const { malformed, truncated, notices } = tally;
+  return [
+    ...coverageMessage(tally),
+    ...notices.map(({ meaning, count, line, sample }) => {
+      const more = count > 1 ? `, and ${count - 1} more` : '';
+      return `${meaning} (line ${line}: ${JSON.stringify(sample)}${more})`;
+    }),
+    ...(malformed > 0 ? [`${malformed} lines are of a known format but broken`] : []),
+    ...(truncated > 0 ? [`${truncated} lines are longer than 1 MiB and were not read`] : []),
+  ];
+}
+
+/** What to tell of an input of which nothing, or much, was not understood. */
+function coverageMessage(tally: InputTally): readonly string[] {
+  const { lines, records, skipped } = tally;
+  if (lines === 0) return ['it is empty: no line was read'];
+  if (records === 0) {
+    return [
+      `none of its ${lines} lines is of a format known here (ztunnel, Envoy access log, istio-agent)${looks(tally)}`,
+    ];
   }
+  if (skipped < MANY_SKIPPED || skipped < LARGE_SHARE * lines) return [];
+  return [`${Math.floor((100 * skipped) / lines)} % of its ${lines} lines are of no format known here${looks(tally)}`];
+}
+
+/** What most of the lines that were not recognised look like. */
+function looks({ unrecognised }: InputTally): string {
+  const [most] = reportedShapes(unrecognised).filter(({ shape }) => shape !== '');
+  return most === undefined ? '' : `; ${most.count} look like ${JSON.stringify(clip(most.shape, MAX_SHAPE))}`;
+}
+
+function inputProblems(traffic: Traffic): readonly Problem[] {
+  const problems = [...traffic.tallies.values()].flatMap((tally) =>
+    tallyMessages(tally).map((message): Problem => ({ about: `input ${tally.name}`, message })),
+  );
   const { records, failures } = traffic.overflow;
   if (records > 0) {
     problems.push({

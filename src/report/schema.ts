@@ -43,6 +43,11 @@ const input = object({
   truncated: count,
   parsers: { type: 'object', additionalProperties: count },
   problems: list(object({ line: count, reason: text, sample: text })),
+  unrecognised: {
+    ...list(object({ shape: text, count: { ...count, description: 'at least' }, sample: text })),
+    description: 'shapes of skipped lines, most frequent first; the rest up to skipped are others',
+  },
+  notices: list(object({ meaning: text, count, line: count, sample: text })),
 });
 
 const change = object({

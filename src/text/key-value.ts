@@ -69,11 +69,16 @@ export class FieldReader {
   }
 }
 
+/** A quote that is written as something else: an HTML entity, a curly one, escaped in JSON. Its value cannot be read. */
+const FOREIGN_QUOTE = /=(?:&quot;|&#34;|\\"|[\u201c-\u201f])/;
+
 /**
  * Reads `key=value` and `key="value"` words from `from` on, in any order, whatever blanks stand between them. Values
- * without quotes end at the next blank. Words that are no pair are set aside. Linear.
+ * without quotes end at the next blank. Words that are no pair are set aside; if quotes are written as something else, all
+ * are. Linear.
  */
 export function readPairs(text: string, from: number): Pairs {
+  if (!text.includes('="') && FOREIGN_QUOTE.test(text)) return { values: new Map(), open: false, strays: [text] };
   const values = new Map<string, string>();
   const strays: string[] = [];
   let at = skipBlanks(text, from);

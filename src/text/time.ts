@@ -2,12 +2,17 @@ import type { Instant } from '../model/line.ts';
 
 const RFC3339 = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,9}))?(?:(Z)|\s?([+-])(\d{2}):?(\d{2}))$/;
 
+const NANOSECONDS = /\d{3}Z$/;
+
 /**
  * Reads RFC 3339 (also with a blank for `T`, `+0000`, 0 to 9 fraction digits) as an instant in UTC with microseconds;
  * null if it is no such time.
  */
 export function parseInstant(text: string): Instant | null {
   if (isInstant(text)) return Number.isNaN(Date.parse(text)) ? null : text;
+  // The kubelet's nanoseconds, which stand before every line of a container's log.
+  if (text.length === 30 && text.charCodeAt(29) === 90 && NANOSECONDS.test(text))
+    return parseInstant(`${text.slice(0, 26)}Z`);
   const match = RFC3339.exec(text);
   if (match === null) return null;
   const [, date = '', time = '', fraction = '', zulu, sign, hours = '00', minutes = '00'] = match;

@@ -4,6 +4,7 @@ import type { Draft, ObjectChange, RemedyKind } from '../../model/remedy.ts';
 import { recordOf } from '../../text/untyped.ts';
 import { deepCopy, type Edit, makePatch, type Patch } from './json-patch.ts';
 import { type Applied, createCommand, deleteCommand, listObjects, patchCommand, showPolicy } from './kubectl.ts';
+import { asStored } from './stored.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -34,19 +35,36 @@ export function createObject({ apiVersion, kind, namespace, name, spec }: NewObj
   };
 }
 
-/** Changes an object that was read; null: the edits would change nothing, or do not fit it. The object stays as it is. */
+/**
+ * Changes an object that was read; null: the edits would change nothing, or do not fit it. The object stays as it is; the
+ * patch is for what an API server keeps of it.
+ */
 export function patchObject(object: KubeObject, edits: readonly Edit[]): PlannedChange | null {
-  const patch = makePatch(object.raw, edits);
-  return patch === null ? null : plannedPatch(object, patch);
+  const before = asStored(object.raw);
+  const patch = makePatch(before, edits, boundsOf(before));
+  return patch === null ? null : plannedPatch(object, before, patch);
 }
 
-function plannedPatch(object: KubeObject, { after, operations, inverse }: Patch): PlannedChange {
+/**
+ * What gives all rules of an AuthorizationPolicy their meaning: were it another since, a list that is made longer would do
+ * the opposite, or that elsewhere. That there is no action cannot be tested, so the whole then is.
+ */
+function boundsOf(object: Json): readonly (readonly string[])[] {
+  if (object['kind'] !== 'AuthorizationPolicy') return [];
+  const spec = recordOf(object['spec']);
+  if (!Object.hasOwn(spec, 'action')) return [['spec']];
+  return ['action', 'selector', 'targetRefs', 'targetRef']
+    .filter((key) => Object.hasOwn(spec, key))
+    .map((key) => ['spec', key]);
+}
+
+function plannedPatch(object: KubeObject, before: Json, { after, operations, inverse }: Patch): PlannedChange {
   const ref = refOf(object);
   return {
     change: {
       op: 'patch',
       object: { ...ref, apiVersion: object.apiVersion },
-      before: deepCopy(object.raw),
+      before: deepCopy(before),
       after,
       jsonPatch: operations,
       yaml: toYaml(withoutServerFields(after)),

@@ -1,8 +1,11 @@
 import { type DestinationTls, fieldName } from '../../causes/destination-tls.ts';
+import type { MeshView } from '../../model/mesh.ts';
 import type { Draft } from '../../model/remedy.ts';
 import { shellWord } from '../../text/shell.ts';
-import { draftOf, patchObject, refOf } from './change.ts';
+import { recordOf, textOf, valueAt } from '../../text/untyped.ts';
+import { createObject, draftOf, patchObject, refOf } from './change.ts';
 import { showPolicy } from './kubectl.ts';
+import { freeName, objectName } from './names.ts';
 import { step } from './step.ts';
 
 /**
@@ -22,4 +25,35 @@ export function changeDestinationTls(setting: DestinationTls, meshed: boolean): 
   if (planned === null) return step('configuration', summary, { risk, confirm: [showPolicy(refOf(rule))] });
   const verify = [`kubectl -n ${shellWord(namespace)} get destinationrule ${shellWord(name)} -o yaml`];
   return draftOf([planned], { kind: 'configuration', summary, risk, verify });
+}
+
+/** True for a rule that is for more than one host: what it says is meant for others too. */
+export function isForManyHosts({ rule }: DestinationTls): boolean {
+  return textOf(valueAt(rule.raw, 'spec', 'host'))?.startsWith('*') === true;
+}
+
+/**
+ * The draft that excepts one host, whose pods have no proxy, from a rule for many: a rule of its own, which has the traffic
+ * policy of the other but for TLS. A rule in the root namespace yields to one in the namespace of the Service, any other to a
+ * more specific one beside it (istio 86c9f01f pilot/pkg/model/push_context.go destinationRule).
+ */
+export function exceptHost({ rule }: DestinationTls, host: string, mesh: MeshView): Draft {
+  const service = mesh.serviceByHost(host);
+  const own = rule.metadata.namespace;
+  const namespace = own === mesh.rootNamespace ? (service?.namespace ?? own) : own;
+  const { tls: _tls, portLevelSettings: _ports, ...kept } = recordOf(valueAt(rule.raw, 'spec', 'trafficPolicy'));
+  const name = objectName(service?.name ?? host, 'plaintext');
+  const planned = createObject({
+    apiVersion: rule.apiVersion,
+    kind: 'DestinationRule',
+    namespace,
+    name: freeName(mesh, 'DestinationRule', namespace, name),
+    spec: { host, trafficPolicy: { ...kept, tls: { mode: 'DISABLE' } } },
+  });
+  return draftOf([planned], {
+    kind: 'configuration',
+    summary: `Except ${host} from DestinationRule ${own}/${rule.metadata.name} by a rule of its own with tls.mode DISABLE, if its pods can never be in the mesh.`,
+    risk: `Traffic to ${host} is then plaintext; all other hosts keep what the rule for many says.`,
+    verify: [`kubectl -n ${shellWord(namespace)} get destinationrules -o yaml`],
+  });
 }

@@ -7,6 +7,7 @@ import { decodePeerAuthentication } from '../../policy/decode.ts';
 import { allOf } from '../../policy/network-match.ts';
 import { shellWord } from '../../text/shell.ts';
 import { valueAt } from '../../text/untyped.ts';
+import { securityApi } from './api-version.ts';
 import { callerName } from './caller.ts';
 import { createObject, draftOf, type PlannedChange, patchObject } from './change.ts';
 import { type Destination, destinationOf } from './destination.ts';
@@ -79,7 +80,7 @@ function newPeerAuthentication(mesh: MeshView, destination: Destination, port: n
   if (matchLabels === null) return null;
   const name = objectName(workload ?? service?.name ?? 'workload', 'plaintext', String(port));
   return createObject({
-    apiVersion: 'security.istio.io/v1',
+    apiVersion: securityApi(mesh),
     kind: 'PeerAuthentication',
     namespace,
     name: freeName(mesh, 'PeerAuthentication', namespace, name),

@@ -1,5 +1,5 @@
 import type { Finding } from '../../model/finding.ts';
-import type { MeshView } from '../../model/mesh.ts';
+import type { MeshView, ObjectRef } from '../../model/mesh.ts';
 import type { PolicyRule, PolicySource } from '../../model/policy.ts';
 import type { Draft } from '../../model/remedy.ts';
 import { allOf } from '../../policy/network-match.ts';
@@ -10,27 +10,28 @@ import { showPolicy } from './kubectl.ts';
 import { type AppliedPolicy, waypointOf } from './policies.ts';
 import { step } from './step.ts';
 
-/** A rule that was meant for the call, and that istiod leaves out at ztunnel as it asks about HTTP. */
+/** A rule that ztunnel does not get as it is written, since it asks about HTTP. */
 export interface LostRule {
-  readonly applied: AppliedPolicy;
+  readonly ref: ObjectRef;
+  /** Index in `spec.rules`. */
   readonly rule: number;
   /** What it asks of HTTP: `methods GET, HEAD`. */
   readonly asks: readonly string[];
 }
 
-/** Such rules of some ALLOW policies (istio 86c9f01f pilot/pkg/serviceregistry/ambient/authorization.go). */
+/** Rules of ALLOW policies that were meant for the call, and that istiod leaves out at ztunnel (istio 86c9f01f pilot/pkg/serviceregistry/ambient/authorization.go). */
 export function lostRules(
   finding: Finding,
   destination: Destination,
   policies: readonly AppliedPolicy[],
 ): readonly LostRule[] {
   if (finding.enforcedBy !== 'ztunnel') return [];
-  return policies.flatMap((applied) => {
-    const call = { ...callOf(finding, destination.port, applied.policy.ref.namespace), layer4: false };
-    return applied.policy.rules.flatMap((rule, index) => {
-      const asks = httpOf(rule);
+  return policies.flatMap(({ policy: { ref, rules } }) => {
+    const call = { ...callOf(finding, destination.port, ref.namespace), layer4: false };
+    return rules.flatMap((rule, index) => {
+      const asks = asksOfHttp(rule);
       const isMeant = allOf([fromFits(rule, call, 'ALLOW'), restFits(rule, call, 'ALLOW')]) !== false;
-      return asks.length > 0 && isMeant ? [{ applied, rule: index, asks }] : [];
+      return asks.length > 0 && isMeant ? [{ ref, rule: index, asks }] : [];
     });
   });
 }
@@ -38,7 +39,8 @@ export function lostRules(
 const HTTP_SOURCE = ['requestPrincipals', 'notRequestPrincipals', 'remoteIpBlocks', 'notRemoteIpBlocks'] as const;
 const HTTP_OPERATION = ['hosts', 'notHosts', 'methods', 'notMethods', 'paths', 'notPaths'] as const;
 
-function httpOf({ from, to, when }: PolicyRule): readonly string[] {
+/** What a rule asks of HTTP, which ztunnel does not know: `methods GET, HEAD`. */
+export function asksOfHttp({ from, to, when }: PolicyRule): readonly string[] {
   const asked = (field: string, list: readonly string[]): readonly string[] =>
     list.length > 0 ? [`${field} ${list.join(', ')}`] : [];
   const sources = from.filter((source): source is PolicySource => source !== null);
@@ -53,7 +55,7 @@ function httpOf({ from, to, when }: PolicyRule): readonly string[] {
 
 /** The step that has those rules enforced where HTTP is seen. */
 export function bindToWaypoint(lost: readonly LostRule[], destination: Destination, mesh: MeshView): Draft {
-  const refs = [...new Set(lost.map(({ applied }) => applied.policy.ref))];
+  const refs = [...new Set(lost.map(({ ref }) => ref))];
   const names = refs.map(({ namespace, name }) => `${namespace}/${name}`);
   const { service, namespace } = destination;
   const target = service === null ? 'the Service' : `Service ${service.namespace}/${service.name}`;
@@ -83,7 +85,5 @@ export function lossRemark(lost: readonly LostRule[]): string {
 }
 
 function told(lost: readonly LostRule[]): string {
-  return lost
-    .map(({ applied, rule, asks }) => `${asks.join(', ')} (rule ${rule} of ${applied.policy.ref.name})`)
-    .join('; ');
+  return lost.map(({ ref, rule, asks }) => `${asks.join(', ')} (rule ${rule} of ${ref.name})`).join('; ');
 }

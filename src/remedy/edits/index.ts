@@ -1,5 +1,6 @@
 export { admitAddress } from './admit-address.ts';
 export { allowCaller } from './allow-caller.ts';
+export { callerOf } from './blocked-call.ts';
 export { isUnprinted } from './caller-proof.ts';
 export { withDeducedCaller } from './deduced-caller.ts';
 export { enrolCaller } from './enrol.ts';

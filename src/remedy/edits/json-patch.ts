@@ -1,13 +1,9 @@
 import type { JsonPatchOperation } from '../../model/remedy.ts';
+import { pointer } from '../../text/json-pointer.ts';
 import { isRecord } from '../../text/kube-object.ts';
 import { valueAt } from '../../text/untyped.ts';
 
 type Json = Readonly<Record<string, unknown>>;
-
-/** A JSON Pointer (RFC 6901): `~` and `/` within a key are escaped. */
-export function pointer(keys: readonly (string | number)[]): string {
-  return keys.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-}
 
 /** A deep copy of plain data in which no two places share an object. */
 export function deepCopy<T extends Json>(value: T): Json {
@@ -32,7 +28,7 @@ export type Edit =
   | { readonly op: 'append'; readonly at: readonly (string | number)[]; readonly value: unknown }
   /** Gives a field a value. Objects on the way to it are made where they are missing. */
   | { readonly op: 'set'; readonly at: readonly (string | number)[]; readonly value: unknown }
-  /** Takes a field away. */
+  /** Takes a field or an item away. */
   | { readonly op: 'unset'; readonly at: readonly (string | number)[] };
 
 /**
@@ -54,11 +50,12 @@ export interface Patch {
 /**
  * Makes a JSON Patch of edits. Its `test` operations come first and state what was found in every place that changes (or
  * in the nearest one above that existed), so that a stale patch fails as a whole. Edits that change nothing are dropped;
- * null: nothing is left, or a way leads through something that is neither object nor list. `before` is not changed.
+ * null: nothing is left, or a way leads through something that is neither object nor list. `before` is not changed. `bounds`
+ * are places to test besides.
  */
-export function makePatch(before: Json, edits: readonly Edit[]): Patch | null {
+export function makePatch(before: Json, edits: readonly Edit[], bounds: readonly Keys[] = []): Patch | null {
   const after = deepCopy(before);
-  const tests = new Map<string, unknown>();
+  const tests = new Map<string, unknown>(bounds.map((keys) => [pointer(keys), valueAt(before, ...keys)]));
   const changes: JsonPatchOperation[] = [];
   const undo: JsonPatchOperation[] = [];
   const undoTests: JsonPatchOperation[] = [];
@@ -76,12 +73,11 @@ export function makePatch(before: Json, edits: readonly Edit[]): Patch | null {
     }
   }
   if (changes.length === 0) return null;
+  // What holds another place tests that too.
+  const outer = [...tests].filter(([path]) => ![...tests.keys()].some((other) => path.startsWith(`${other}/`)));
   return {
     after,
-    operations: [
-      ...[...tests].map(([path, value]) => ({ op: 'test' as const, path, value: copyOf(value) })),
-      ...changes,
-    ],
+    operations: [...outer.map(([path, value]) => ({ op: 'test' as const, path, value: copyOf(value) })), ...changes],
     inverse: [...undoTests, ...undo],
   };
 }
@@ -125,7 +121,13 @@ function locateMissing(root: Json, at: Keys, value: unknown): Located | 'impossi
   if (key === undefined || typeof key === 'number' || !isRecord(parent)) return 'impossible';
   const nested = below.toReversed().reduce<unknown>((inner, name) => ({ [name]: inner }), value);
   const present = Object.hasOwn(parent, key);
-  return { op: present ? 'replace' : 'add', container, key, value: nested, guard: container };
+  return { op: present ? 'replace' : 'add', container, key, value: nested, guard: guardOf(root, container) };
+}
+
+/** In metadata others write all the time, and not all of it is shown: its version stands for the whole where it is known. */
+function guardOf(root: Json, container: Keys): Keys {
+  const version = [...container, 'resourceVersion'];
+  return container.at(-1) === 'metadata' && valueAt(root, ...version) !== undefined ? version : container;
 }
 
 /** The longest part of the way that leads to an object or a list. */
@@ -153,7 +155,8 @@ function perform(root: Json, change: Located): { operation: JsonPatchOperation; 
   }
   const old = copyOf(valueAt(container, change.key));
   if (change.op === 'remove') {
-    if (isRecord(container)) Reflect.deleteProperty(container, String(change.key));
+    if (Array.isArray(container) && typeof change.key === 'number') container.splice(change.key, 1);
+    else if (isRecord(container)) Reflect.deleteProperty(container, String(change.key));
     return { operation: { op: 'remove', path }, inverse: { op: 'add', path, value: old } };
   }
   if (Array.isArray(container) && typeof change.key === 'number') container[change.key] = value;

@@ -2,6 +2,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { MeshView } from '../../model/mesh.ts';
 import type { Draft } from '../../model/remedy.ts';
 import { allowRule } from './allow-rule.ts';
+import { securityApi } from './api-version.ts';
 import { createObject, draftOf } from './change.ts';
 import type { Destination } from './destination.ts';
 import { freeName, isLabelValue, isNamespace, nameEndingIn, principalParts } from './names.ts';
@@ -38,7 +39,7 @@ export function newAllowPolicy({ finding, mesh, destination, principal, shared }
   const { namespace, guessed } = binding;
   const target = destination.workload ?? destination.service?.name ?? 'workload';
   const planned = createObject({
-    apiVersion: 'security.istio.io/v1',
+    apiVersion: securityApi(mesh),
     kind: 'AuthorizationPolicy',
     namespace,
     name: freeName(mesh, 'AuthorizationPolicy', namespace, nameOf(finding, target, namespace, destination, principal)),

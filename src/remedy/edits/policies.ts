@@ -1,10 +1,14 @@
 import type { Finding } from '../../model/finding.ts';
 import type { KubeObject, MeshView } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, Selector, TargetRef } from '../../model/policy.ts';
-import { decodeAuthorizationPolicy } from '../../policy/decode.ts';
+import { type Decoded, decodeAuthorizationPolicy } from '../../policy/decode.ts';
+import { remembered } from '../../policy/remembered.ts';
 import { hasLabels } from '../../text/labels.ts';
 import { recordOf, textMapOf } from '../../text/untyped.ts';
 import { type Destination, workloadsSelected } from './destination.ts';
+
+/** The policy that an object is, read once: many findings ask about the same ones. */
+export const readPolicy: (object: KubeObject) => Decoded<AuthorizationPolicy> = remembered(decodeAuthorizationPolicy);
 
 /** An AuthorizationPolicy that is enforced where the call was refused. */
 export interface AppliedPolicy {
@@ -26,26 +30,30 @@ export function policiesFor(
   action: AuthorizationPolicy['action'],
 ): readonly AppliedPolicy[] {
   const namespaces = new Set([destination.namespace, mesh.rootNamespace, waypointOf(destination, mesh)?.namespace]);
-  const objects = [...namespaces].flatMap((namespace) =>
-    namespace === undefined ? [] : mesh.objectsOf('AuthorizationPolicy', namespace),
-  );
-  const enforced = objects.flatMap((object) => {
-    const decoded = decodeAuthorizationPolicy(object);
-    return decoded.ok && decoded.value.action === action && !decoded.value.dryRun
-      ? [{ object, policy: decoded.value }]
-      : [];
-  });
-  return enforced.flatMap(({ object, policy }) => {
-    const reach = reachOf(policy, finding, mesh, destination);
-    return reach === null ? [] : [{ object, policy, reach }];
+  return [...namespaces].flatMap((namespace) => {
+    const objects = namespace === undefined ? [] : mesh.objectsOf('AuthorizationPolicy', namespace);
+    const applied: AppliedPolicy[] = [];
+    for (const { object, policy } of enforcedAmong(objects)) {
+      const reach = policy.action === action ? reachOf(policy, finding, mesh, destination) : null;
+      if (reach !== null) applied.push({ object, policy, reach });
+    }
+    return applied;
   });
 }
+
+/** The policies among some objects that are no dry-run. A mesh gives the same list for the same namespace each time. */
+const enforcedAmong = remembered((objects: readonly KubeObject[]) =>
+  objects.flatMap((object) => {
+    const decoded = readPolicy(object);
+    return decoded.ok && !decoded.value.dryRun ? [{ object, policy: decoded.value }] : [];
+  }),
+);
 
 /** The ALLOW policies of the namespace whose selector cannot be judged, as no labels of the destination are known. */
 export function undecidedAllows(mesh: MeshView, { namespace, labels }: Destination): readonly AuthorizationPolicy[] {
   if (labels !== null) return [];
   return mesh.objectsOf('AuthorizationPolicy', namespace).flatMap((object) => {
-    const decoded = decodeAuthorizationPolicy(object);
+    const decoded = readPolicy(object);
     const isSelective = decoded.ok && Object.keys(decoded.value.selector?.matchLabels ?? {}).length > 0;
     return isSelective && decoded.value.action === 'ALLOW' && !decoded.value.dryRun ? [decoded.value] : [];
   });

@@ -3,6 +3,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { MeshView } from '../../model/mesh.ts';
 import type { Draft } from '../../model/remedy.ts';
 import { shellWord } from '../../text/shell.ts';
+import { securityApi } from './api-version.ts';
 import { callerName } from './caller.ts';
 import { createObject, draftOf, patchObject } from './change.ts';
 import { destinationOf, sourcePods } from './destination.ts';
@@ -47,7 +48,7 @@ export function throughWaypoint(finding: Finding, mesh: MeshView): readonly Draf
   );
   const name = objectName(destination.workload ?? service.name, 'only-waypoint');
   const guard = createObject({
-    apiVersion: 'security.istio.io/v1',
+    apiVersion: securityApi(mesh),
     kind: 'AuthorizationPolicy',
     namespace,
     name: freeName(mesh, 'AuthorizationPolicy', namespace, name),

@@ -11,11 +11,15 @@ export function admitsOnlyWaypoints(policy: AuthorizationPolicy, mesh: MeshView)
   return policy.rules.length > 0 && policy.rules.every((rule) => isForWaypoints(rule, policy.ref.namespace, mesh));
 }
 
+/** True for a principal that is a waypoint's, by the mesh or by its name. */
+export function isWaypointPrincipal(principal: string, mesh: MeshView): boolean {
+  return waypointSign(parseSpiffeId(`spiffe://${principal}`), mesh) !== null;
+}
+
 /** All sources of a rule, or one of its conditions, name waypoints. */
 function isForWaypoints(rule: PolicyRule, policyNamespace: string, mesh: MeshView): boolean {
   const areWaypoints = (principals: readonly string[]): boolean =>
-    principals.length > 0 &&
-    principals.every((principal) => waypointSign(parseSpiffeId(`spiffe://${principal}`), mesh) !== null);
+    principals.length > 0 && principals.every((principal) => isWaypointPrincipal(principal, mesh));
   const bySource =
     rule.from.length > 0 &&
     rule.from.every(
