@@ -17,9 +17,9 @@ const LAYERS: readonly {
   { room: 'parsers', may: ['src/model', 'src/text'], packages: [] },
   { room: 'src/traffic', may: ['src/model', 'src/text', 'src/causes'], packages: [] },
   { room: 'src/skim', may: ['src/model', 'src/text', 'src/traffic'], packages: [] },
-  { room: 'src/input', may: ['src/model', 'src/text'], packages: ['split2', 'node:'] },
+  { room: 'src/input', may: ['src/model', 'src/text'], packages: ['split2', 'fzstd', 'tinyglobby', 'node:'] },
   { room: 'src/policy', may: ['src/model', 'src/text'], packages: ['node:crypto'] },
-  { room: 'src/mesh', may: ['src/model', 'src/text'], packages: ['yaml', 'node:fs', 'node:path'] },
+  { room: 'src/mesh', may: ['src/model', 'src/text', 'src/input'], packages: ['yaml', 'node:fs', 'node:path'] },
   { room: 'src/remedy/commands', may: ['src/model', 'src/text'], packages: [] },
   {
     room: 'src/remedy/edits',
@@ -33,8 +33,13 @@ const LAYERS: readonly {
   },
   {
     room: 'src/remedy',
-    may: ['src/model', 'src/text', 'src/policy', 'src/mesh', 'src/remedy/edits'],
-    packages: ['yaml'],
+    may: ['src/model', 'src/text', 'src/policy', 'src/mesh', 'src/remedy/commands', 'src/remedy/edits'],
+    packages: ['yaml', 'diff'],
+  },
+  {
+    room: 'src/intent',
+    may: ['src/model', 'src/text', 'src/causes', 'src/policy', 'src/mesh', 'src/remedy/edits'],
+    packages: [],
   },
   { room: 'src/suite', may: ['src/model', 'src/text', 'src/policy', 'src/mesh'], packages: ['yaml'] },
   { room: 'src/report', may: ['src/model', 'src/text'], packages: [] },

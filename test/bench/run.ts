@@ -86,3 +86,4 @@ for (const format of FORMATS.filter((name) => wanted.length === 0 || wanted.incl
 }
 
 if (wanted.length === 0 || wanted.includes('policy')) benchPolicy();
+if (wanted.length === 0 || wanted.includes('remedies')) benchRemedies();
