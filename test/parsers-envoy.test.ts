@@ -2,7 +2,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileFormat, envoyJsonParser, envoyParsers, envoyTextParser } from '../parsers/envoy/index.ts';
+import {
+  compileFormat,
+  envoyJsonParser,
+  envoyParsers,
+  envoyTextParser,
+  ownFormatsParser,
+} from '../parsers/envoy/index.ts';
+import { analyze } from '../src/index.ts';
+import { accessLogFormats } from '../src/mesh/formats.ts';
+import { createMesh } from '../src/mesh/view.ts';
 import { type Envelope, UNKNOWN_ORIGIN } from '../src/model/line.ts';
 import type { ConnectionRecord, LogRecord, Parsed, Parser, RequestRecord } from '../src/model/record.ts';
 import { hasShared, needsShared, shared } from './shared.ts';
@@ -104,8 +113,13 @@ describe('format strings', () => {
   });
 
   test('what cannot be told apart is said', () => {
-    const format = compileFormat('%REQ(A)% %REQ(B)% %RESPONSE_CODE%%PROTOCOL% %NOVELTY%');
-    expect('error' in format ? [] : format.warnings).toHaveLength(3);
+    const format = compileFormat('%REQ(A)% %REQ(B)% %BYTES_SENT%%DURATION% %NOVELTY%');
+    expect('error' in format ? [] : format.warnings.map(({ operators }) => operators)).toEqual([
+      [4],
+      [2, 3],
+      [0, 1],
+      [1, 2, 3, 4],
+    ]);
   });
 
   test.each([
@@ -305,6 +319,93 @@ describe('laws', () => {
   });
 });
 
+/** Operators with values that Envoy prints for them. */
+const VALUES: readonly (readonly [operator: string, values: fc.Arbitrary<string>])[] = [
+  ['%START_TIME%', fc.constantFrom('2026-11-21T12:24:51.934Z', '2026-01-01T00:00:00.000Z')],
+  ['%START_TIME(%Y-%m-%d %H:%M:%S.%3f %z)%', fc.constant('2026-11-21 12:24:51.934 +0000')],
+  ['%REQ(:METHOD)%', fc.constantFrom('GET', 'POST', 'DELETE')],
+  ['%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%', fc.stringMatching(/^\/[a-z0-9/._-]{0,12}(?:\?[a-z]=[a-z0-9]{1,4})?$/)],
+  ['%REQ(:AUTHORITY)%', fc.stringMatching(/^[a-z][a-z0-9.]{0,9}[a-z](?::[1-9][0-9]{1,3})?$/)],
+  ['%PROTOCOL%', fc.constantFrom('HTTP/1.1', 'HTTP/2')],
+  ['%RESPONSE_CODE%', fc.constantFrom('200', '403', '503', '0')],
+  ['%RESPONSE_FLAGS%', fc.constantFrom('UF', 'UF,URX', 'NR', 'UAEX')],
+  [
+    '%RESPONSE_CODE_DETAILS%',
+    fc.constantFrom(
+      'via_upstream',
+      'rbac_access_denied_matched_policy[ns[a]-policy[b-c]-rule[0]]',
+      'upstream_reset_before_response_started{connection_failure,delayed_connect_error:_111}',
+      'http1.codec_error',
+    ),
+  ],
+  [
+    '%CONNECTION_TERMINATION_DETAILS%',
+    fc.constantFrom('rbac_access_denied_matched_policy[none]', 'transport socket timeout was reached'),
+  ],
+  ['%BYTES_SENT%', fc.nat(100_000).map(String)],
+  ['%UPSTREAM_HOST%', fc.constantFrom('10.0.0.1:8080', '[2001:db8::1]:80', 'envoy://internal_client_address/')],
+  ['%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%', fc.constantFrom('10.0.0.1', '2001:db8::7')],
+  ['%DOWNSTREAM_REMOTE_PORT%', fc.nat(65_535).map(String)],
+  ['%UPSTREAM_CLUSTER%', fc.constantFrom('outbound|80||a.b.svc.cluster.local', 'inbound|8080||', 'PassthroughCluster')],
+  ['%REQ(USER-AGENT)%', fc.constantFrom('curl/8.7.1', 'Mozilla/5.0 (X11; Linux x86_64) Gecko')],
+  ['%REQ(X-REQUEST-ID)%', fc.uuid()],
+  ['%REQ(X-REQUEST-ID):8%', fc.uuid().map((id) => id.slice(0, 8))],
+  ['%REQ(X-FORWARDED-FOR)%', fc.constantFrom('10.0.0.1', '10.0.0.1,10.0.0.2')],
+  ['%DOWNSTREAM_PEER_URI_SAN%', fc.constant('spiffe://cluster.local/ns/a/sa/b')],
+  ['%HOSTNAME%', fc.stringMatching(/^[a-z][a-z0-9-]{0,12}[a-z]$/)],
+];
+
+describe('random formats', () => {
+  const between = fc.constantFrom(' ', '|', ',', ';', '" "', ' "', '" ', '\t', ' a=', '] [', '%%', ' | ', ', ', ' -> ');
+  const column = fc.constantFrom(...VALUES).chain(([operator, values]) =>
+    fc.record({
+      operator: fc.constant(operator),
+      value: fc.oneof({ weight: 6, arbitrary: values }, { weight: 1, arbitrary: fc.constant('-') }),
+      after: between,
+    }),
+  );
+
+  test('a compiled format gives back what was printed with it, but for columns that it tells as doubtful', () => {
+    let [same, doubtful] = [0, 0];
+    fc.assert(
+      fc.property(fc.array(column, { minLength: 1, maxLength: 8 }), (columns) => {
+        const format = compileFormat(columns.map(({ operator, after }) => operator + after).join(''));
+        if ('error' in format) throw new Error(format.error);
+        const values = format.match(columns.map(({ value, after }) => value + after.replace('%%', '%')).join(''));
+        const inDoubt = new Set(format.warnings.flatMap(({ operators }) => operators));
+        columns.forEach(({ value }, index) => {
+          if (inDoubt.has(index)) doubtful++;
+          else {
+            same++;
+            expect(values?.[index]).toBe(value);
+          }
+        });
+      }),
+      { numRuns: 400, seed: 7 },
+    );
+    expect(same).toBeGreaterThan(doubtful * 3);
+  });
+
+  test('hostile lines of twice the length take no more than a few times as long', () => {
+    const formats = [
+      '%REQ(A)%|%UPSTREAM_CLUSTER%|%REQ(B)%:%UPSTREAM_HOST%:%RESPONSE_CODE%,%RESPONSE_FLAGS%,%REQ(C)%',
+      '%REQ(:AUTHORITY)%%REQ(:PATH)% %RESPONSE_CODE%%RESPONSE_FLAGS% %REQ(USER-AGENT)% %REQ(A)% %RESPONSE_CODE_DETAILS%',
+      '%REQ(A)% %REQ(B)% %REQ(C)% %REQ(D)% %RESPONSE_CODE% %CONNECTION_TERMINATION_DETAILS% %UPSTREAM_HOST%"',
+    ];
+    const compiled = formats.map(compileFormat);
+    const timeOf = (line: string): number => {
+      const start = performance.now();
+      for (const format of compiled) if ('match' in format) format.match(line);
+      return performance.now() - start;
+    };
+    for (const piece of ['a|', 'a ', '1:1,', '/a 200 ', 'outbound|80||', 'UF,', '" ', '200UF ']) {
+      timeOf(piece.repeat(2000));
+      const [short, long] = [piece.repeat(8000), piece.repeat(16_000)].map(timeOf);
+      expect(long, piece).toBeLessThan((short ?? 0) * 6 + 200);
+    }
+  });
+});
+
 describe('other programs', () => {
   test.each([
     '',
@@ -395,5 +496,108 @@ describe.skipIf(!hasShared)(needsShared('captures of a real Envoy'), () => {
     expect(
       access(readFileSync(`${root}${folder}/${name}`, 'utf8') === '' ? [] : read(folder, name).records).map(essence),
     ).toEqual(others);
+  });
+});
+
+describe('formats of the mesh', () => {
+  const TEXT = '%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%';
+  const object = (apiVersion: string, kind: string, spec: unknown, name = 'x') => ({
+    apiVersion,
+    kind,
+    metadata: { name, namespace: 'shop' },
+    spec,
+  });
+  const config = (mesh: string) => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'istio', namespace: 'istio-system' },
+    data: { mesh },
+  });
+  const formatsOf = (...objects: readonly unknown[]) => accessLogFormats(createMesh(objects));
+  const LOG = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog';
+
+  test('are those of the mesh configuration, of providers and of patches', () => {
+    expect(formatsOf(config(`accessLogFormat: '${TEXT}'\n`))).toEqual([{ source: 'MeshConfig', format: TEXT }]);
+    const json = `accessLogEncoding: JSON\naccessLogFormat: '{"code":"%RESPONSE_CODE%"}'\n`;
+    expect(formatsOf(config(json))).toEqual([{ source: 'MeshConfig', format: { code: '%RESPONSE_CODE%' } }]);
+    expect(formatsOf(config('accessLogEncoding: JSON\naccessLogFormat: "{broken"\n'))).toEqual([]);
+    const providers = [
+      `extensionProviders:`,
+      `- {name: a, envoyFileAccessLog: {path: /dev/stdout, logFormat: {text: 'a %RESPONSE_CODE%'}}}`,
+      `- {name: b, envoyFileAccessLog: {path: /dev/stdout, logFormat: {labels: {b: '%RESPONSE_CODE%'}}}}`,
+    ].join('\n');
+    const telemetry = object('telemetry.istio.io/v1', 'Telemetry', { accessLogging: [{ providers: [{ name: 'b' }] }] });
+    expect(formatsOf(config(providers), telemetry)).toEqual([
+      { source: 'the provider b (Telemetry shop/x)', format: { b: '%RESPONSE_CODE%' } },
+      { source: 'the provider a', format: 'a %RESPONSE_CODE%' },
+    ]);
+    const patch = (log_format: unknown) =>
+      object('networking.istio.io/v1alpha3', 'EnvoyFilter', {
+        configPatches: [
+          { patch: { value: { typed_config: { access_log: [{ typed_config: { '@type': LOG, log_format } }] } } } },
+        ],
+      });
+    expect(formatsOf(patch({ text_format_source: { inline_string: TEXT } }))).toEqual([
+      { source: 'EnvoyFilter shop/x', format: TEXT },
+    ]);
+    expect(formatsOf(patch({ json_format: { c: '%PROTOCOL%' } }))).toEqual([
+      { source: 'EnvoyFilter shop/x', format: { c: '%PROTOCOL%' } },
+    ]);
+    expect(formatsOf(patch('nothing'), config('{'))).toEqual([]);
+    const proxy = object('gateway.envoyproxy.io/v1alpha1', 'EnvoyProxy', {
+      telemetry: { accessLog: { settings: [{ format: { type: 'Text', text: TEXT } }] } },
+    });
+    expect(formatsOf(proxy)).toEqual([{ source: 'EnvoyProxy shop/x', format: TEXT }]);
+  });
+
+  test('are tried before all others, with no need to name them', async () => {
+    const line = 'GET /cart 403 - rbac_access_denied_matched_policy[none]';
+    const read = async (mesh: ReturnType<typeof createMesh> | null) => {
+      const report = await analyze([line, line], {
+        generatedAt: '2026-11-21T12:00:00.000000Z',
+        ...(mesh === null ? {} : { mesh }),
+      });
+      return report.inputs[0]?.parsers;
+    };
+    expect(await read(createMesh([config(`accessLogFormat: '${TEXT}'\n`)]))).toEqual({ 'envoy-own-format': 2 });
+    expect(await read(null)).toEqual({});
+  });
+
+  test('defaults are not read anew, and those that fit any line are told instead of used', () => {
+    const given = (format: string) => ({ source: 'MeshConfig', format, isMeant: false });
+    const istio =
+      '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n';
+    expect(ownFormatsParser('own', 'own', [given(istio)])).toEqual({ parser: null, problems: [] });
+    const weak = ownFormatsParser('own', 'own', [given('%REQ(A)% %REQ(B)%'), given('%bad')]);
+    expect(weak.parser).toBeNull();
+    expect(weak.problems).toHaveLength(2);
+    const { parser } = ownFormatsParser('own', 'own', [given(TEXT), given(`{"c":1} ${TEXT}`)]);
+    expect(parser?.parse(envelope('GET /x 403 - via_upstream'))?.kind).toBe('request');
+    expect(parser?.parse(envelope('{"c":1} GET /x 403 - via_upstream'))?.kind).toBe('request');
+    expect(parser?.parse(envelope('some other line of text'))).toBeNull();
+  });
+});
+
+describe('what a format lacks', () => {
+  const problemsOf = async (lines: readonly string[]) => {
+    const report = await analyze(lines, { generatedAt: '2026-11-21T12:00:00.000000Z' });
+    return report.problems.filter(({ about }) => about.startsWith('format')).map(({ message }) => message);
+  };
+
+  test('is told with what it hid and how to show it', async () => {
+    const without = (code: number) =>
+      `{"start_time":"2026-11-21T12:24:51.934Z","response_code":${code},"response_flags":"-","path":"/x","upstream_cluster":"inbound|80||"}`;
+    const [message, ...others] = await problemsOf([
+      without(403),
+      without(403),
+      without(200),
+      ACCESS_LINE(PLAIN_VALUES),
+    ]);
+    expect(others).toEqual([]);
+    expect(message).toMatch(
+      /^67 % of your 403 \(2 of 3\) cannot be told apart: .*add "response_code_details":"%RESPONSE_CODE_DETAILS%"/,
+    );
+    expect(await problemsOf([without(200)])).toEqual([]);
+    expect(await problemsOf([ACCESS_LINE(PLAIN_VALUES)])).toEqual([]);
   });
 });

@@ -1,9 +1,18 @@
 import { compileTimeNotation, type TimeNotation } from '../../src/text/strftime.ts';
-import { COLUMN, type Column, emptyRow, type Row } from './columns.ts';
+import { COLUMN, emptyRow, type Row } from './columns.ts';
 import { isAccessDenied } from './details.ts';
+import { type Group, groupPieces, neighbours, type Piece, separation, slotsOf } from './groups.ts';
 import { compileMatcher, type Matcher } from './match.ts';
 import { describeOperator, type Operator } from './operators.ts';
-import type { Slot } from './slot.ts';
+import { isAbsent } from './shapes.ts';
+
+/** What cannot be read reliably with a format. */
+export interface FormatWarning {
+  /** One sentence. */
+  readonly message: string;
+  /** Numbers of the operators whose values are in doubt, in the order of the format. */
+  readonly operators: readonly number[];
+}
 
 /** A format string ready to read lines with. */
 export interface CompiledFormat {
@@ -11,11 +20,16 @@ export interface CompiledFormat {
   readonly format: string;
   /** In the order of the format. */
   readonly operators: readonly Operator[];
-  /** What cannot be read reliably with this format, one sentence each; empty: nothing. */
-  readonly warnings: readonly string[];
-  /** Value of every operator as printed (`-` and `''` mean absent), in order; null: the line has another format. */
+  /** Which of them cannot be told apart from their neighbours: they fill no column. */
+  readonly isJoined: readonly boolean[];
+  /** What cannot be read reliably with this format; empty: nothing. */
+  readonly warnings: readonly FormatWarning[];
+  /**
+   * Value of every operator as printed (`-` and `''` mean absent), in order; null: the line has another format. Of
+   * operators that cannot be told apart the first has the text of all.
+   */
   readonly match: Matcher;
-  /** The same as a row of known columns. */
+  /** The same as a row of known columns; a column whose operator cannot be told apart from its neighbour is not there. */
   readonly matchRow: (line: string) => Row | null;
   /** Notation of START_TIME where the format gives one; null: RFC 3339. */
   readonly time: TimeNotation | null;
@@ -26,18 +40,16 @@ export interface FormatError {
   readonly error: string;
 }
 
-/** Command operator (envoy 1.37 source/common/formatter/substitution_formatter.cc): the argument ends at `)%` or `):9%`. */
-const COMMAND = /%([A-Z0-9_]+)(?:\((.*?)\))?(?::([0-9]+))?%/y;
+/**
+ * Command operators, `%%` and the text between them (envoy 1.37 source/common/formatter/substitution_formatter.cc). An
+ * argument ends at the first `)%` or `):9%`.
+ */
+const TOKEN = /%%|%([A-Z0-9_]+)(?:\((.*?)\))?(?::([0-9]+))?%|[^%]+|%/g;
 
-interface Piece {
-  readonly operator: Operator;
-  /** Literal text behind it. */
-  after: string;
-}
-
-interface Pieces {
-  before: string;
-  readonly list: Piece[];
+/** A format cut at its operators. */
+interface Split {
+  readonly before: string;
+  readonly pieces: readonly Piece[];
 }
 
 /**
@@ -46,110 +58,97 @@ interface Pieces {
  */
 export function compileFormat(format: string): CompiledFormat | FormatError {
   const plain = format.replace(/(?:\\n|\r?\n)+$/, '');
-  const pieces = splitFormat(plain);
-  if ('error' in pieces) return pieces;
-  if (pieces.list.length === 0) return { error: 'the access log format has no operator' };
-  const operators = pieces.list.map((piece) => piece.operator);
-  const groups = joinAdjacent(pieces.list);
-  const columns = columnsOf(operators);
-  const single = groups.every((group) => group.length === 1);
-  const divided = single
-    ? (values: readonly string[]) => values
-    : (values: readonly string[]) => spread(groups, values);
-  const inner = compileMatcher({ before: pieces.before, slots: groups.map(slotOf) }, (values) =>
-    isPlausible(divided(values), columns),
+  const split = splitFormat(plain);
+  if ('error' in split) return split;
+  const { before, pieces } = split;
+  if (pieces.length === 0) return { error: 'the access log format has no operator' };
+  const operators = pieces.map((piece) => piece.operator);
+  const groups = groupPieces(pieces);
+  const slots = slotsOf(groups);
+  const isJoined = groups.flatMap((group) => group.map(() => group.length > 1));
+  const columns = columnsOf(operators, isJoined);
+  const spread = groups.length === pieces.length ? (values: readonly string[]) => values : spreader(groups);
+  const rows = neighbours(slots).map((row) => ({ row, separation: separation(row) }));
+  const strict = rows.some((row) => row.separation !== 'always');
+  const touching = rows.flatMap(({ row, separation }) =>
+    separation === 'never' ? [row.map((slot) => slots.indexOf(slot))] : [],
   );
+  const inner = compileMatcher({ before, slots }, strict, (values) => isPlausible(spread(values), columns));
   const match: Matcher = (line) => {
     const values = inner(line);
-    return values === null ? null : divided(values);
+    return values === null ? null : spread(values);
   };
   return {
     format: plain,
     operators,
-    warnings: warningsOf(groups),
+    isJoined,
+    warnings: warningsOf(groups, touching),
     match,
-    matchRow: (line) => toRow(match(line), columns),
+    matchRow: (line) => {
+      const values = match(line);
+      return values === null ? null : toRow(values, columns);
+    },
     time: timeOf(operators),
   };
 }
 
-function splitFormat(format: string): Pieces | FormatError {
-  const pieces: Pieces = { before: '', list: [] };
-  let cursor = 0;
-  while (cursor < format.length) {
-    const percent = format.indexOf('%', cursor);
-    const end = percent < 0 ? format.length : percent;
-    addLiteral(pieces, format.slice(cursor, end));
-    if (percent < 0) break;
-    if (format[percent + 1] === '%') {
-      addLiteral(pieces, '%');
-      cursor = percent + 2;
+function splitFormat(format: string): Split | FormatError {
+  const literals = [''];
+  const operators: Operator[] = [];
+  for (const { 0: text, 1: name, 2: argument, 3: length, index } of format.matchAll(TOKEN)) {
+    if (text === '%') return { error: `there is no operator at character ${index + 1} of the access log format` };
+    if (name === undefined) {
+      literals[literals.length - 1] += text === '%%' ? '%' : text;
       continue;
     }
-    COMMAND.lastIndex = percent;
-    const match = COMMAND.exec(format);
-    if (match === null) return { error: `there is no operator at character ${percent + 1} of the access log format` };
-    const [text, name = '', argument] = match;
-    pieces.list.push({ operator: describeOperator(name, argument ?? null), after: '' });
-    cursor = percent + text.length;
+    operators.push(describeOperator(name, argument ?? null, length === undefined ? null : Number(length)));
+    literals.push('');
   }
-  return pieces;
+  const pieces = operators.map((operator, index) => toPiece(operator, literals[index + 1] ?? ''));
+  return { before: literals[0] ?? '', pieces };
 }
 
-function addLiteral(pieces: Pieces, text: string): void {
-  const last = pieces.list.at(-1);
-  if (last === undefined) pieces.before += text;
-  else last.after += text;
+/** A time whose notation is not known here is read up to the literal that follows. */
+function toPiece(operator: Operator, after: string): Piece {
+  if (operator.shape !== 'time' || !operator.argument) return { operator, notation: null, after };
+  const notation = compileTimeNotation(operator.argument);
+  if (notation === null) return { operator: { ...operator, shape: 'header' }, notation: null, after };
+  return { operator, notation: new RegExp(`^(?:${notation.source})$`), after };
 }
 
-/** Operators without any text between them, which cannot be told apart by the template. */
-type Group = readonly Piece[];
-
-function joinAdjacent(list: readonly Piece[]): Group[] {
-  const groups: Piece[][] = [];
-  let open = false;
-  for (const piece of list) {
-    const last = groups.at(-1);
-    if (open && last !== undefined) last.push(piece);
-    else groups.push([piece]);
-    open = piece.after === '';
-  }
-  return groups;
+/** Turns values of groups into values of operators. */
+function spreader(groups: readonly Group[]): (values: readonly string[]) => readonly string[] {
+  return (values) =>
+    groups.flatMap((group, index) => {
+      const value = values[index] ?? '';
+      const isAbsent = value === '-'.repeat(group.length);
+      return group.map((_piece, place) => (isAbsent ? '-' : place === 0 ? value : ''));
+    });
 }
 
-function slotOf(group: Group): Slot {
-  const after = group.at(-1)?.after ?? '';
-  const [only] = group;
-  if (only === undefined || group.length > 1) return { shape: 'header', pattern: null, after };
-  const { shape, argument } = only.operator;
-  if (shape !== 'time' || argument === null || argument === '') return { shape, pattern: null, after };
-  const notation = compileTimeNotation(argument);
-  if (notation === null) return { shape: 'header', pattern: null, after };
-  return { shape, pattern: new RegExp(notation.source, 'y'), after };
+/** Numbers of the operators that fill each column, the one to be preferred first. */
+export type Columns = readonly (readonly number[])[];
+
+/** Which operators of a format fill which columns. */
+export function columnsOf(operators: readonly Operator[], isJoined: readonly boolean[]): Columns {
+  const filling = operators.map((_operator, index) => index).filter((index) => isJoined[index] !== true);
+  const ranked = filling.sort(
+    (a, b) => Number(operators[a]?.isSubstitute) - Number(operators[b]?.isSubstitute) || a - b,
+  );
+  return emptyRow().map((_cell, column) => ranked.filter((index) => operators[index]?.column === column));
 }
 
-/** Values of groups as values of operators. A group that cannot be divided goes to its first operator whole. */
-function spread(groups: readonly Group[], values: readonly string[]): readonly string[] {
-  return groups.flatMap((group, index) => divide(group, values[index] ?? ''));
+/** The values of all operators of a format as columns: of several for one, the first that is there. */
+export function toRow(values: readonly string[], columns: Columns): Row {
+  return columns.map((indexes) => cellOf(values, indexes));
 }
 
-function divide(group: Group, value: string): string[] {
-  if (group.length === 1) return [value];
-  if (value === '-'.repeat(group.length)) return group.map(() => '-');
-  const [first, second] = group;
-  const slash = value.indexOf('/');
-  const isUrl = first?.operator.column === COLUMN.authority && second?.operator.column === COLUMN.path;
-  if (isUrl && group.length === 2 && slash >= 0) return [value.slice(0, slash), value.slice(slash)];
-  return group.map((_piece, index) => (index === 0 ? value : ''));
-}
-
-/** Number of the operator that fills each column, -1: none. The first operator wins. */
-function columnsOf(operators: readonly Operator[]): readonly number[] {
-  return emptyRow().map((_cell, column) => operators.findIndex((operator) => operator.column === column));
-}
-
-function toRow(values: readonly string[] | null, columns: readonly number[]): Row | null {
-  return values === null ? null : columns.map((index) => (index < 0 ? null : (values[index] ?? '')));
+/** The first value that is there of the operators of a column; null: it has none. */
+function cellOf(values: readonly string[], indexes: readonly number[] = []): string | null {
+  const [first] = indexes;
+  if (first === undefined) return null;
+  const there = indexes.length === 1 ? first : indexes.find((index) => !isAbsent(values[index] ?? ''));
+  return values[there ?? first] ?? '';
 }
 
 /** Details of answers that the proxy gives before it has chosen a host. */
@@ -159,44 +158,39 @@ const BEFORE_HOST = /^(?:direct_response|route_not_found|cluster_not_found|no_he
  * Whether details and upstream host can stand in one line: an answer of the upstream needs a host, a refusal has none. A
  * client that forges columns inside its path cannot change the host, which is read from the right.
  */
-function isPlausible(values: readonly string[], columns: readonly number[]): boolean {
-  const details = at(values, columns, COLUMN.details);
-  const host = at(values, columns, COLUMN.upstreamHost);
+function isPlausible(values: readonly string[], columns: Columns): boolean {
+  const details = cellOf(values, columns[COLUMN.details]);
+  const host = cellOf(values, columns[COLUMN.upstreamHost]);
   if (details === null || host === null) return true;
   const absent = host === '-' || host === '';
   if (details === 'via_upstream') return !absent;
   return absent || !(isAccessDenied(details) || BEFORE_HOST.test(details));
 }
 
-function at(values: readonly string[], columns: readonly number[], column: Column): string | null {
-  const index = columns[column] ?? -1;
-  return index < 0 ? null : (values[index] ?? null);
-}
-
-function warningsOf(groups: readonly Group[]): string[] {
+/** `touching`: numbers of the groups that cannot be told apart by what stands between them. */
+function warningsOf(groups: readonly Group[], touching: readonly (readonly number[])[]): FormatWarning[] {
+  const numbers = new Map(groups.flat().map((piece, index) => [piece, index]));
+  const warning = (pieces: readonly Piece[], message: string): FormatWarning => ({
+    message: `${pieces.map(nameOf).join(' and ')} ${message}`,
+    operators: pieces.map((piece) => numbers.get(piece) ?? 0),
+  });
   const unknown = groups.flat().filter(({ operator }) => !operator.known);
   const joined = groups.filter((group) => group.length > 1);
-  const touching = groups.filter((group, index) => isFree(group) && isBlank(group) && isFree(groups[index + 1]));
   return [
-    ...unknown.map(({ operator }) => `%${operator.name}% is not known and read as free text`),
-    ...joined.map((group) => `${group.map(nameOf).join('')} stand side by side and cannot be told apart for certain`),
-    ...touching.map(
-      (group) => `${group.map(nameOf).join('')} and the operator after it are free text with only blanks between`,
+    ...unknown.map((piece) => warning([piece], 'is not known here and read as free text')),
+    ...joined.map((group) => warning(group, 'stand side by side and cannot be told apart')),
+    ...touching.map((row) =>
+      warning(
+        row.flatMap((index) => groups[index] ?? []),
+        'cannot always be told apart by what stands between them',
+      ),
     ),
   ];
 }
 
 function nameOf({ operator }: Piece): string {
-  return operator.argument === null ? `%${operator.name}%` : `%${operator.name}(${operator.argument})%`;
-}
-
-function isFree(group: Group | undefined): boolean {
-  const shape = group?.[0]?.operator.shape;
-  return shape === 'free' || shape === 'header' || shape === 'phrase';
-}
-
-function isBlank(group: Group): boolean {
-  return (group.at(-1)?.after ?? '').trim() === '';
+  const { name, argument, maxBytes } = operator;
+  return `%${name}${argument === null ? '' : `(${argument})`}${maxBytes === null ? '' : `:${maxBytes}`}%`;
 }
 
 function timeOf(operators: readonly Operator[]): TimeNotation | null {

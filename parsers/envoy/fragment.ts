@@ -13,6 +13,7 @@ import { defaultTextParsers } from './text.ts';
 export const envoyFragment: Parser = {
   id: 'envoy-fragment',
   title: 'Envoy access log, part of a line',
+  takesParts: true,
   parse(envelope: Envelope): Parsed {
     const { payload } = envelope;
     if (payload.length > MAX_LENGTH || !STATUS.test(payload) || isWhole(envelope)) return null;

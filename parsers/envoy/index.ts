@@ -6,7 +6,10 @@ import { envoyKeyValue } from './key-value.ts';
 import { defaultTextParsers } from './text.ts';
 
 export { type CompiledFormat, compileFormat, type FormatError } from './format.ts';
+export { inferFormat } from './infer.ts';
+export type { Inference } from './inferred.ts';
 export { envoyJsonParser } from './json.ts';
+export { type GivenFormat, type OwnFormats, ownFormatsParser } from './own.ts';
 export { envoyTextParser } from './text.ts';
 
 /** Everything that Envoy and the Go parts of Istio print, the commonest first, what is left of a line last. */

@@ -4,8 +4,8 @@ import { parseJsonObject } from '../../src/text/json-line.ts';
 import { isUnfinishedJson, withoutComments } from '../../src/text/json-lines.ts';
 import { isRecord } from '../../src/text/kube-object.ts';
 import { valueAt } from '../../src/text/untyped.ts';
-import { COLUMN, cell, emptyRow, type Row } from './columns.ts';
-import { type CompiledFormat, compileFormat, type FormatError } from './format.ts';
+import { COLUMN, cell, type Row } from './columns.ts';
+import { type Columns, type CompiledFormat, columnsOf, compileFormat, type FormatError, toRow } from './format.ts';
 import { Guess } from './guess.ts';
 import { readTime, toRecord } from './record.ts';
 import { skimJson } from './skim-json.ts';
@@ -31,13 +31,19 @@ export const envoyJson: Parser = {
 };
 
 /**
- * A parser for a JSON format of the operator: an object, nested as they like, whose texts hold operators. Answers why when
- * it cannot be compiled.
+ * A parser for a JSON format of the operator: an object, nested as they like, whose texts hold operators. `accepts`: only
+ * such rows are taken. Answers why when it cannot be compiled.
  */
-export function envoyJsonParser(id: string, title: string, format: unknown): Parser | FormatError {
+export function envoyJsonParser(
+  id: string,
+  title: string,
+  format: unknown,
+  accepts: (row: Row) => boolean = () => true,
+): Parser | FormatError {
   const leaves = isRecord(format) ? compileLeaves(format, []) : { error: 'the access log format is no JSON object' };
   if ('error' in leaves) return leaves;
   if (!leaves.some(({ format: text }) => text !== null)) return { error: 'the access log format has no operator' };
+  const compiled = compileColumns(leaves);
   const keys = new Set(isRecord(format) ? Object.keys(format) : []);
   return {
     id,
@@ -47,7 +53,10 @@ export function envoyJsonParser(id: string, title: string, format: unknown): Par
       const object = readObject(envelope.payload);
       if (object === null) return brokenJson(envelope.payload);
       if (Object.keys(object).some((key) => !keys.has(key))) return null;
-      return readLeaves(leaves, object, envelope, id);
+      const row = readLeaves(compiled, object);
+      if (row === null || !accepts(row)) return null;
+      const text = cell(row, COLUMN.time);
+      return toRecord(row, envelope, id, text === null ? null : (compiled.time?.read(text) ?? readTime(text)));
     },
   };
 }
@@ -117,33 +126,36 @@ function compileLeaves(value: unknown, path: readonly (string | number)[]): Leaf
   return leaves;
 }
 
-function readLeaves(
-  leaves: readonly Leaf[],
-  object: Readonly<Record<string, unknown>>,
-  envelope: Envelope,
-  id: string,
-): Parsed {
-  const row = emptyRow();
-  let time: CompiledFormat['time'] = null;
+/** A format with its leaves compiled. */
+interface CompiledLeaves {
+  readonly leaves: readonly Leaf[];
+  readonly columns: Columns;
+  readonly time: CompiledFormat['time'];
+}
+
+function compileColumns(leaves: readonly Leaf[]): CompiledLeaves {
+  const formats = leaves.flatMap(({ format }) => format ?? []);
+  const columns = columnsOf(
+    formats.flatMap(({ operators }) => operators),
+    formats.flatMap(({ isJoined }) => isJoined),
+  );
+  return { leaves, columns, time: formats.find(({ time }) => time !== null)?.time ?? null };
+}
+
+/** The values of an object as columns; null: a constant of the format has another value. */
+function readLeaves({ leaves, columns }: CompiledLeaves, object: Readonly<Record<string, unknown>>): Row | null {
+  const values: string[] = [];
   for (const leaf of leaves) {
     const value = valueAt(object, ...leaf.path);
-    if (leaf.format === null) {
-      if (value !== undefined && value !== leaf.constant) return null;
-    } else {
-      fillRow(row, leaf.format, value);
-      time ??= leaf.format.time;
-    }
+    if (leaf.format !== null) values.push(...valuesOf(leaf.format, value));
+    else if (value !== undefined && value !== leaf.constant) return null;
   }
-  const text = cell(row, COLUMN.time);
-  return toRecord(row, envelope, id, text === null ? null : (time?.read(text) ?? readTime(text)));
+  return toRow(values, columns);
 }
 
 /** A value with one operator keeps its type; one with several parts is text (envoy 1.37 substitution_formatter.cc). */
-function fillRow(row: Row, format: CompiledFormat, value: unknown): void {
+function valuesOf(format: CompiledFormat, value: unknown): readonly string[] {
   const isWhole = format.operators.length === 1 && format.format.startsWith('%') && format.format.endsWith('%');
   const text = scalarText(value ?? null) ?? '';
-  const values = isWhole ? [text] : (format.match(text) ?? []);
-  format.operators.forEach(({ column }, index) => {
-    if (column !== null && (row[column] ?? null) === null) row[column] = values[index] ?? '';
-  });
+  return isWhole ? [text] : (format.match(text) ?? format.operators.map(() => ''));
 }

@@ -14,7 +14,7 @@ export const envoyKeyValue: Parser = {
   title: 'Envoy access log, key=value text',
   parse(envelope: Envelope): Parsed {
     const { payload } = envelope;
-    if (!START.test(payload) || !LIKELY.test(payload)) return null;
+    if (!START.test(payload) || !LIKELY.test(payload) || ENCODED.test(payload) || TWO_TIMES.test(payload)) return null;
     const row = readRow(payload);
     if (row === null) return null;
     const time = readTime(cell(row, COLUMN.time)) ?? leadingTime(payload);
@@ -24,9 +24,13 @@ export const envoyKeyValue: Parser = {
 
 /** Cheap refusal of other text: without one of these words a line is never taken. */
 const LIKELY = /(?:flags|details|why|term|termination|cluster|upstream[a-z_]{0,40})=/i;
+/** Quotes that are written as something else: the line is within JSON or HTML. */
+const ENCODED = /=(?:\\"|&quot;|&#34;)/;
+/** A collector's time stands before the line's own. */
+const TWO_TIMES = /^[^=]{0,400}?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[^=]{1,600}?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:/;
 /** What such a line begins with; a pod's name or a collector's time before it is a wrapping. */
 const START =
-  /^(?:\[?\d{4}-\d\d-\d\d(?!\S{9,19}\d{9}Z )(?!\S+ std(?:out|err) )|\[?\d{10}\b|[\w.-]{1,64}=|"|[A-Z]{3,16} |- )/;
+  /^(?:\[?\d{4}-\d\d-\d\d(?!\S{9,19}\d{9}Z )(?!\S+ std(?:out|err) )|\[?\d{10}\b|[\w.-]{1,64}=|"|[A-Z]{3,16} |- (?!\[?\d{4}-))/;
 /** `GET shop/api HTTP/1.1`, `- -- -`, `"HEAD /status/503"`: what stands without a key. */
 const REQUEST = /(?:^|[\s"])([A-Z]{3,16}|-) (\S{1,8192}) (?:HTTP\/[\d.]{1,4}|-)(?=["\s])/;
 const SHORT_REQUEST = /(?:^|\s)"([A-Z]{3,16}|-) ([^\s"]{1,8192})"/;

@@ -1,4 +1,16 @@
-import { fitsToEnd, type Slot, valueEnd } from './slot.ts';
+import { BLANK, isAbsent, isValue, mayHold, QUOTE, type ShapeRule } from './shapes.ts';
+
+/** One value of a line and the literal text that follows it (up to the next value, or to the end). */
+export interface Slot {
+  readonly rule: ShapeRule;
+  /** What the value fulfils in a notation of its own (a time); null: what its rule says. */
+  readonly notation: RegExp | null;
+  /** Longest value in characters; null: as its rule says. */
+  readonly maxLength: number | null;
+  readonly after: string;
+  /** Whether its end is certain although nothing stands between it and the next value. */
+  readonly isDistinct: boolean;
+}
 
 /** Literal text before the first value, then the values. */
 export interface Template {
@@ -9,204 +21,299 @@ export interface Template {
 /** Finds the values of a line; null: the line was not printed with this template. */
 export type Matcher = (line: string) => readonly string[] | null;
 
-/** A run of values that the proxy controls, between two free ones: slots `from` up to, not including, `to`. */
-interface Run {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Where a run was found. `end` is behind the literal that follows it; -1: not found. */
-interface Place {
-  readonly start: number;
-  readonly end: number;
-}
-
-const NOWHERE: Place = { start: -1, end: -1 };
-const MAX_ATTEMPTS = 256;
 const MAX_ALTERNATIVES = 256;
-/** So many values at the end may have been lost with trailing blanks, if the run that ends there is long enough. */
+/** So many values at the end may have been lost with trailing blanks, if enough of the line is the proxy's before them. */
 const MAX_LOST = 2;
 const MIN_KEPT = 4;
 
 /**
- * Builds the matcher of a template. Values under control of the client (`header`, `free`) can hold anything, the literals
- * of the template too. So first the runs at both ends are fixed, the last one from the right; then what lies between is
- * shared out, each run at its first place, or at its last where the text before it is the freer one. Where several places
- * are possible, the first one that `plausible` accepts wins, else the first; a line with hundreds of them is nobody's. Time is linear in the length of the line.
+ * Builds the matcher of a template. Values under control of the client can hold anything, the literals of the template too.
+ * So a free value ends at the first place from which the rest of the line can be read; from the freest one on, which is
+ * bounded from the right, at the last such place. Where several places are possible, the first one that `plausible`
+ * accepts wins, else the first; a line with hundreds of them is nobody's. `strict`: usual values are looked for before
+ * any value is accepted. Time is linear in the length of the line.
  */
-export function compileMatcher(template: Template, plausible: (values: readonly string[]) => boolean): Matcher {
+export function compileMatcher(
+  template: Template,
+  strict: boolean,
+  plausible: (values: readonly string[]) => boolean,
+): Matcher {
   const search = new Search(template);
+  const last = template.slots.at(-1)?.after ?? '';
+  // Blanks at the end may be lost.
+  const end = last === last.trimEnd() ? last : '';
   return (line) => {
-    let at = search.find(line, 0);
-    if (at < 0) return null;
-    const first = search.values(line);
-    if (plausible(first)) return first;
-    for (let count = 0; count < MAX_ALTERNATIVES; count++) {
-      at = search.find(line, at + 1);
-      if (at < 0) return first;
-      const other = search.values(line);
-      if (plausible(other)) return other;
-    }
-    return null;
+    if (!line.startsWith(template.before) || !line.endsWith(end)) return null;
+    return (strict ? find(search, line, true, plausible) : null) ?? find(search, line, false, plausible);
   };
 }
 
+function find(
+  search: Search,
+  line: string,
+  strict: boolean,
+  plausible: (values: readonly string[]) => boolean,
+): readonly string[] | null {
+  search.begin(line, strict);
+  let at = search.next(0);
+  if (at < 0) return null;
+  const first = search.values();
+  if (plausible(first)) return first;
+  for (let count = 0; count < MAX_ALTERNATIVES; count++) {
+    at = search.next(at + 1);
+    if (at < 0) return first;
+    const other = search.values();
+    if (plausible(other)) return other;
+  }
+  return null;
+}
+
+/** Steps that reading a line may take, by its length: what no template comes near to with any line seen. */
+const STEPS = 64;
+const MIN_STEPS = 65_536;
+
 /** The work of one template. Scratch space is reused from line to line. */
 class Search {
-  readonly #before: string;
+  readonly #start: number;
   readonly #slots: readonly Slot[];
-  /** Numbers of the free slots. */
-  readonly #free: readonly number[];
-  readonly #runs: readonly Run[];
-  /** Runs from this one on are placed as far right as possible. */
-  readonly #split: number;
+  /** Whether the value ends at the last possible place. */
+  readonly #isLate: readonly boolean[];
+  /** The first free slot; the number of slots: there is none. */
+  readonly #firstFree: number;
+  /** Whether the value can end at several places. */
+  readonly #hasChoice: readonly boolean[];
+  /** The first slot for which that holds. */
+  readonly #firstChoice: number;
+  readonly #mayBeLost: readonly boolean[];
   readonly #starts: number[];
   readonly #ends: number[];
+  /** From which place up to which place the slot is known to fail. */
+  readonly #failsFrom: number[];
+  readonly #failsUpTo: number[];
+  /** Single places at which a slot is known to fail, where more cannot be said. */
+  readonly #failed = new Set<number>();
+  #line = '';
+  #strict = false;
+  #steps = 0;
+  /** The first free value ends here or later. */
+  #least = 0;
 
   constructor({ before, slots }: Template) {
-    this.#before = before;
+    this.#start = before.length;
     this.#slots = slots;
-    const free = slots.flatMap((_slot, index) => (freedom(slots, index) > 0 ? [index] : []));
-    this.#free = free;
-    const bounds = [-1, ...free, slots.length];
-    this.#runs = bounds.slice(1).map((to, index) => ({ from: (bounds[index] ?? -1) + 1, to }));
-    this.#split = splitOf(slots, free);
+    const freedoms = slots.map((_slot, index) => freedomOf(slots, index));
+    const late = lateFrom(freedoms);
+    const firstFree = freedoms.findIndex((freedom) => freedom > 0);
+    const lastFree = freedoms.findLastIndex((freedom) => freedom > 0);
+    this.#isLate = freedoms.map((freedom, index) => freedom > 0 && index >= late);
+    this.#firstFree = firstFree < 0 ? slots.length : firstFree;
+    this.#hasChoice = slots.map(hasChoice);
+    const firstChoice = this.#hasChoice.indexOf(true);
+    this.#firstChoice = firstChoice < 0 ? slots.length : firstChoice;
+    this.#mayBeLost = slots.map(
+      (_slot, index) =>
+        index - lastFree > MIN_KEPT &&
+        slots.length - 1 - index <= MAX_LOST &&
+        slots.slice(index).every(({ after }) => after.trim() === ''),
+    );
     this.#starts = slots.map(() => 0);
     this.#ends = slots.map(() => 0);
+    this.#failsFrom = slots.map(() => 0);
+    this.#failsUpTo = slots.map(() => 0);
   }
 
-  /** Places all runs, the first movable one at `from` or later. Answers where that one begins; -1: no match. */
-  find(line: string, from: number): number {
-    const runs = this.#runs;
-    const head = runs[0];
-    if (head === undefined || !line.startsWith(this.#before)) return -1;
-    const headEnd = this.#match(line, head, this.#before.length, line.length);
-    if (runs.length === 1) return headEnd === line.length && from === 0 ? 0 : -1;
-    if (headEnd < 0) return -1;
-    const tail = this.#tail(line, headEnd);
-    return tail < 0 ? -1 : this.#middle(line, headEnd, tail, Math.max(from, headEnd));
+  begin(line: string, strict: boolean): void {
+    this.#line = line;
+    this.#strict = strict;
+    this.#steps = Math.max(MIN_STEPS, line.length * STEPS);
+    this.#failsFrom.fill(Number.POSITIVE_INFINITY);
+    this.#failsUpTo.fill(-1);
+    if (this.#failed.size > 0) this.#failed.clear();
   }
 
-  values(line: string): string[] {
-    return this.#slots.map((_slot, index) => line.slice(this.#starts[index], this.#ends[index]));
+  /** Places all values, the first free one ending at `least` or later. Answers where it ends (without one: 0); -1: no match. */
+  next(least: number): number {
+    const free = this.#firstFree;
+    if (free === this.#slots.length && least > 0) return -1;
+    this.#least = least;
+    if (!this.#read(0, this.#start)) return -1;
+    return this.#ends[free] ?? 0;
   }
 
-  #tail(line: string, headEnd: number): number {
-    const run = this.#runs.at(-1);
-    if (run === undefined) return -1;
-    const opening = this.#opening(run);
-    if (run.from === run.to) {
-      const start = line.length - opening.length;
-      return start >= headEnd && line.endsWith(opening) ? start : -1;
+  values(): string[] {
+    return this.#slots.map((_slot, index) => this.#line.slice(this.#starts[index], this.#ends[index]));
+  }
+
+  /** Reads the slots from `index` on, the first of them at `at`, up to the end of the line. */
+  #read(index: number, at: number): boolean {
+    const slot = this.#slots[index];
+    if (slot === undefined) return at === this.#line.length;
+    if (this.#isKnownToFail(index, at)) return false;
+    this.#starts[index] = at;
+    const stop = this.#stopOf(slot, at);
+    const isLast = index === this.#slots.length - 1;
+    if (isLast ? this.#readLast(index, slot, at, stop) : this.#readAny(index, slot, at, stop)) return true;
+    if (this.#loseRest(index, slot, at)) return true;
+    this.#noteFailure(index, slot, at, stop);
+    return false;
+  }
+
+  /** The last place where the value can end. */
+  #stopOf({ rule, maxLength }: Slot, at: number): number {
+    const most = maxLength === null || maxLength > rule.maxLength ? rule.maxLength : maxLength;
+    const stop = Math.min(this.#line.length, at + most);
+    if (rule.mayHoldQuotes) return stop;
+    const { mayHoldBlanks } = rule;
+    let place = at;
+    while (place < stop) {
+      const code = this.#line.charCodeAt(place);
+      if (code === QUOTE || (code === BLANK && !mayHoldBlanks)) break;
+      place++;
     }
-    return this.#last(line, run, headEnd, line.length, true).start;
+    this.#steps -= (place - at) >> 4;
+    return place;
   }
 
-  #middle(line: string, headEnd: number, tail: number, from: number): number {
-    const last = this.#runs.length - 1;
-    let cursor = headEnd;
-    let first = -1;
-    for (let index = 1; index < Math.min(this.#split, last); index++) {
-      const place = this.#first(line, this.#run(index), index === 1 ? Math.max(from, cursor) : cursor, tail);
-      if (place.start < 0) return -1;
-      if (index === 1) first = place.start;
-      this.#give(index - 1, cursor, place.start);
-      cursor = place.end;
+  #readLast(index: number, slot: Slot, at: number, stop: number): boolean {
+    const end = this.#line.length - slot.after.length;
+    return (
+      end >= this.#leastOf(index, at) &&
+      end <= stop &&
+      this.#line.endsWith(slot.after) &&
+      this.#isEnd(index, slot, at, end)
+    );
+  }
+
+  #readAny(index: number, slot: Slot, at: number, stop: number): boolean {
+    const { after } = slot;
+    if (after === '') return this.#readTouching(index, slot, at, stop);
+    if (this.#hasChoice[index] === false) {
+      const isEnd = stop >= this.#leastOf(index, at) && this.#line.startsWith(after, stop);
+      return isEnd && this.#isEnd(index, slot, at, stop) && this.#read(index + 1, stop + after.length);
     }
-    let bound = tail;
-    for (let index = last - 1; index >= this.#split; index--) {
-      const place = this.#last(line, this.#run(index), cursor, bound, false);
-      if (place.start < 0) return -1;
-      this.#give(index, place.end, bound);
-      bound = place.start;
+    const least = this.#leastOf(index, at);
+    const most = this.#mostOf(index, slot, stop);
+    const isLate = this.#isLate[index];
+    let end = isLate ? lastPlace(this.#line, after, least, most) : firstPlace(this.#line, after, least, most);
+    while (end >= 0 && this.#steps >= 0) {
+      if (this.#isEnd(index, slot, at, end) && this.#read(index + 1, end + after.length)) return true;
+      end = isLate ? lastPlace(this.#line, after, least, end - 1) : firstPlace(this.#line, after, end + 1, most);
     }
-    this.#give(Math.min(this.#split, last) - 1, cursor, bound);
-    return first < 0 ? (from > headEnd ? -1 : headEnd) : first;
+    return false;
   }
 
-  #run(index: number): Run {
-    return this.#runs[index] ?? { from: 0, to: 0 };
-  }
-
-  #give(freeIndex: number, start: number, end: number): void {
-    const slot = this.#free[freeIndex] ?? 0;
-    this.#starts[slot] = start;
-    this.#ends[slot] = end;
-  }
-
-  /** Literal before a run: what follows the free value in front of it. */
-  #opening(run: Run): string {
-    return this.#slots[run.from - 1]?.after ?? this.#before;
-  }
-
-  #first(line: string, run: Run, from: number, limit: number): Place {
-    const opening = this.#opening(run);
-    for (
-      let start = line.indexOf(opening, from);
-      start >= 0 && start < limit;
-      start = line.indexOf(opening, start + 1)
-    ) {
-      const end = this.#match(line, run, start + opening.length, limit);
-      if (end >= 0) return { start, end };
+  /**
+   * Reads a value with another one right behind it. Both are printed, if only as `-`, or both are empty. Where nothing tells
+   * them apart, the first gets all.
+   */
+  #readTouching(index: number, slot: Slot, at: number, stop: number): boolean {
+    if (!this.#strict && !slot.isDistinct && this.#isEnd(index, slot, at, stop) && this.#read(index + 1, stop))
+      return true;
+    const least = this.#leastOf(index, at + 1);
+    const most = this.#mostOf(index, slot, stop);
+    for (let end = least; end <= most && this.#steps >= 0; end++) {
+      if (this.#isEnd(index, slot, at, end) && this.#read(index + 1, end)) return true;
     }
-    return NOWHERE;
+    return this.#isEnd(index, slot, at, at) && this.#read(index + 1, at);
   }
 
-  #last(line: string, run: Run, from: number, limit: number, toEnd: boolean): Place {
-    const opening = this.#opening(run);
-    let start = line.lastIndexOf(opening, limit - opening.length);
-    for (let count = 0; start >= from && count < MAX_ATTEMPTS; count++) {
-      const end = this.#match(line, run, start + opening.length, limit);
-      if (end >= 0 && (!toEnd || end === limit)) return { start, end };
-      if (start === 0) break;
-      start = line.lastIndexOf(opening, start - 1);
-    }
-    return NOWHERE;
+  #leastOf(index: number, at: number): number {
+    return index === this.#firstFree ? Math.max(at, this.#least) : at;
   }
 
-  /** Reads the slots of a run from `position`; the answer is behind the literal after them, or -1. */
-  #match(line: string, run: Run, position: number, limit: number): number {
-    let cursor = position;
-    for (let index = run.from; index < run.to; index++) {
-      const slot = this.#slots[index];
-      if (slot === undefined) return -1;
-      const end = valueEnd(line, slot, cursor, limit, index === this.#slots.length - 1);
-      if (end < 0) return this.#lost(line, run, index, cursor, limit);
-      this.#starts[index] = cursor;
-      this.#ends[index] = end;
-      cursor = end + slot.after.length;
+  /** The last place that was not tried from a later start. */
+  #mostOf(index: number, slot: Slot, stop: number): number {
+    const known = isGreedy(slot, this.#strict) && stop === this.#failsUpTo[index];
+    return known ? Math.min(stop, (this.#failsFrom[index] ?? 0) - 1) : stop;
+  }
+
+  #isEnd(index: number, { rule, notation }: Slot, at: number, end: number): boolean {
+    this.#steps -= 1 + ((end - at) >> 4);
+    if (this.#steps < 0 || (end === at && !this.#mayBeEmpty(index))) return false;
+    this.#ends[index] = end;
+    if (rule.loose === null && notation === null && !this.#strict) return true;
+    const text = this.#line.slice(at, end);
+    if (notation !== null) return isAbsent(text) || notation.test(text);
+    return isValue(rule, text, this.#strict);
+  }
+
+  /** Absent values are empty in some formats, but not where that would leave the `-` of an absent one to its neighbour. */
+  #mayBeEmpty(index: number): boolean {
+    if (this.#strict && this.#slots[index]?.after.startsWith('-')) return false;
+    const before = this.#slots[index - 1];
+    if (before?.after !== '') return true;
+    return this.#starts[index - 1] === this.#ends[index - 1] || (!this.#strict && !before.isDistinct);
+  }
+
+  #isKnownToFail(index: number, at: number): boolean {
+    if (this.#steps < 0) return true;
+    if (at >= (this.#failsFrom[index] ?? 0) && at <= (this.#failsUpTo[index] ?? -1)) return true;
+    return this.#failed.size > 0 && this.#failed.has(index * (this.#line.length + 1) + at);
+  }
+
+  #noteFailure(index: number, slot: Slot, at: number, stop: number): void {
+    // What comes before the first choice is tried once, and with `least` for a reason that holds only now.
+    if (index <= this.#firstChoice || (index <= this.#firstFree && this.#least > 0)) return;
+    if (!isGreedy(slot, this.#strict) || stop - at === slot.rule.maxLength) {
+      this.#failed.add(index * (this.#line.length + 1) + at);
+      return;
     }
-    return cursor <= limit ? cursor : -1;
+    this.#failsFrom[index] = at;
+    this.#failsUpTo[index] = stop;
   }
 
   /** The line ends before the template does: fine if only a few blank-separated values are missing at the very end. */
-  #lost(line: string, run: Run, index: number, cursor: number, limit: number): number {
-    const missing = this.#slots.length - 1 - index;
-    const atEnd = run.to === this.#slots.length && limit === line.length;
-    if (!atEnd || missing > MAX_LOST || index - run.from < MIN_KEPT) return -1;
-    const blank = this.#slots.slice(index).every((slot) => slot.after.trim() === '');
-    const slot = this.#slots[index];
-    if (!blank || slot === undefined || !fitsToEnd(slot.shape, line, cursor, limit)) return -1;
-    for (let lost = index; lost < run.to; lost++) {
-      this.#starts[lost] = lost === index ? cursor : limit;
-      this.#ends[lost] = limit;
-    }
-    return limit;
+  #loseRest(index: number, slot: Slot, at: number): boolean {
+    if (this.#mayBeLost[index] !== true || this.#steps < 0) return false;
+    const { length } = this.#line;
+    if (this.#stopOf(slot, at) < length || !this.#isEnd(index, slot, at, length)) return false;
+    this.#ends[index] = length;
+    this.#starts.fill(length, index + 1);
+    this.#ends.fill(length, index + 1);
+    return true;
   }
 }
 
-/** How freely a client writes this value: 0 not at all, 1 seldom with blanks, 2 anything. */
-function freedom(slots: readonly Slot[], index: number): number {
-  const slot = slots[index];
-  if (slot === undefined) return 0;
-  if (slot.shape === 'free') return 2;
-  // A phrase with a mere blank after it has no end of its own: it is bounded by its neighbours.
-  const open = slot.shape === 'phrase' && slot.after.trim() === '' && slot.after !== '' && index < slots.length - 1;
-  return slot.shape === 'header' || open ? 1 : 0;
+/** Whether, when the value cannot begin at one place, it cannot begin at a later one either up to where it had to stop. */
+function isGreedy({ rule, notation, maxLength }: Slot, strict: boolean): boolean {
+  return notation === null && maxLength === null && rule.loose === null && (!strict || rule.exact === null);
 }
 
-function splitOf(slots: readonly Slot[], free: readonly number[]): number {
-  const ranks = free.map((index) => freedom(slots, index));
-  const found = ranks.findIndex((rank, index) => rank > Math.max(0, ...ranks.slice(index + 1)));
-  return found < 0 ? free.length : found + 1;
+/** Where `text` stands first between two places; -1: nowhere. */
+function firstPlace(line: string, text: string, from: number, to: number): number {
+  const code = text.charCodeAt(0);
+  for (let place = from; place <= to; place++) {
+    if (line.charCodeAt(place) === code && line.startsWith(text, place)) return place;
+  }
+  return -1;
+}
+
+/** Where `text` stands last between two places; -1: nowhere. */
+function lastPlace(line: string, text: string, from: number, to: number): number {
+  const code = text.charCodeAt(0);
+  for (let place = to; place >= from; place--) {
+    if (line.charCodeAt(place) === code && line.startsWith(text, place)) return place;
+  }
+  return -1;
+}
+
+/** Whether a value of this slot can end at several places of a line. */
+export function hasChoice({ rule, after }: Slot): boolean {
+  return after === '' || mayHold(rule, after.charCodeAt(0));
+}
+
+/** How freely a client writes this value: 0 not at all, 1 seldom with blanks, 2 anything. */
+function freedomOf(slots: readonly Slot[], index: number): number {
+  const slot = slots[index];
+  if (slot === undefined) return 0;
+  // A phrase with a mere blank after it has no end of its own: it is bounded by its neighbours.
+  const isPhrase = slot.rule.mayHoldBlanks && !slot.rule.mayHoldQuotes;
+  const isOpen = isPhrase && slot.after.trim() === '' && slot.after !== '' && index < slots.length - 1;
+  return isOpen ? 1 : slot.rule.freedom;
+}
+
+/** The first slot that ends as late as possible: the freest, if those behind it are less free. */
+function lateFrom(freedoms: readonly number[]): number {
+  const found = freedoms.findIndex((freedom, index) => freedom > Math.max(0, ...freedoms.slice(index + 1)));
+  return found < 0 ? freedoms.length : found;
 }

@@ -1,6 +1,6 @@
 import type { Envelope } from '../../src/model/line.ts';
 import type { Parsed, Parser } from '../../src/model/record.ts';
-import { COLUMN, cell } from './columns.ts';
+import { COLUMN, cell, type Row } from './columns.ts';
 import { type CompiledFormat, compileFormat, type FormatError } from './format.ts';
 import { readTime, toRecord } from './record.ts';
 import { type Era, textSkimmer } from './skim.ts';
@@ -59,16 +59,28 @@ export const defaultTextParsers: readonly Parser[] = DEFAULTS.map(({ id, title, 
   return era === null ? parser : { ...parser, skim: textSkimmer(era) };
 });
 
+/** Whether a format string is one of the defaults, which have parsers of their own. */
+export function isDefaultFormat(format: string): boolean {
+  const plain = format.replace(/(?:\\n|\r?\n)+$/, '').replace('%UPSTREAM_CLUSTER_RAW%', '%UPSTREAM_CLUSTER%');
+  return DEFAULTS.some(({ formats }) => formats.includes(plain));
+}
+
 /**
  * A parser for a format string of the operator (`meshConfig.accessLogFormat`, a Telemetry provider's `logFormat.text`).
- * A format of several lines is read over several lines. Answers why when the format cannot be compiled.
+ * A format of several lines is read over several lines. `accepts`: only such rows are taken. Answers why when the format
+ * cannot be compiled.
  */
-export function envoyTextParser(id: string, title: string, format: string): Parser | FormatError {
+export function envoyTextParser(
+  id: string,
+  title: string,
+  format: string,
+  accepts: (row: Row) => boolean = () => true,
+): Parser | FormatError {
   const compiled = compileFormat(format);
   if (!isCompiled(compiled)) return compiled;
   const lines = compiled.format.split('\n');
   const heads = lines.slice(1).map((_line, index) => compileFormat(lines.slice(0, index + 1).join('\n')));
-  return textParser(id, title, [compiled], heads.filter(isCompiled));
+  return textParser(id, title, [compiled], heads.filter(isCompiled), accepts);
 }
 
 function textParser(
@@ -76,6 +88,7 @@ function textParser(
   title: string,
   formats: readonly CompiledFormat[],
   heads: readonly CompiledFormat[] = [],
+  accepts: (row: Row) => boolean = () => true,
 ): Parser {
   return {
     id,
@@ -83,7 +96,7 @@ function textParser(
     parse(envelope: Envelope): Parsed {
       for (const format of formats) {
         const row = format.matchRow(envelope.payload);
-        if (row === null) continue;
+        if (row === null || !accepts(row)) continue;
         const text = cell(row, COLUMN.time);
         const time = text === null ? null : (format.time?.read(text) ?? readTime(text));
         return toRecord(row, envelope, id, time);

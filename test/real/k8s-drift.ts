@@ -1,7 +1,7 @@
 import { createMesh } from '../../src/mesh/view.ts';
 import type { ObjectChange } from '../../src/model/remedy.ts';
-import { checkPatch } from '../../src/remedy/check-patch.ts';
 import { sameData } from '../../src/remedy/edits/json-patch.ts';
+import { checkPatch } from '../../src/remedy/patch/check-patch.ts';
 import { fieldPath, pointer, pointerKeys } from '../../src/text/json-pointer.ts';
 import { isRecord } from '../../src/text/kube-object.ts';
 import { recordOf, valueAt } from '../../src/text/untyped.ts';
