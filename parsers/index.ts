@@ -4,13 +4,16 @@ import { envoyFragment } from './envoy/fragment.ts';
 import { envoyJson } from './envoy/json.ts';
 import { envoyKeyValue } from './envoy/key-value.ts';
 import { defaultTextParsers } from './envoy/text.ts';
+import { platformIstiod } from './platform/istiod.ts';
+import { platformProbe } from './platform/probe.ts';
+import { platformWebhook } from './platform/webhook.ts';
 import { ztunnelFragment } from './ztunnel/fragment.ts';
 import { ztunnelJson } from './ztunnel/json.ts';
 import { ztunnelLegacy } from './ztunnel/legacy.ts';
 import { ztunnelText } from './ztunnel/text.ts';
 
 export { wrappings } from './envelopes/index.ts';
-export { envoyJsonParser, envoyTextParser } from './envoy/index.ts';
+export { type GivenFormat, inferFormat, ownFormatsParser } from './envoy/index.ts';
 
 /** All log formats in the order they are tried: exact ones first, what is left of a pasted line last. */
 export const parsers: readonly Parser[] = [
@@ -21,6 +24,9 @@ export const parsers: readonly Parser[] = [
   envoyKeyValue,
   envoyAppLog,
   ztunnelLegacy,
+  platformProbe,
+  platformWebhook,
+  platformIstiod,
   ztunnelFragment,
   envoyFragment,
 ];

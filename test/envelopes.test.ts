@@ -19,10 +19,13 @@ interface Sample {
   readonly origin?: Readonly<Record<string, string>>;
   readonly more?: boolean;
   readonly stream?: 'stdout' | 'stderr';
+  /** What is left of the line, where it is not the line itself. */
+  readonly inner?: (line: string) => string;
   /** Inverse for any text; otherwise for lines of proxies only. */
   readonly any?: boolean;
 }
 
+const LOG_NAME = `ztunnel-4wq7x_istio-system_istio-proxy-${'0123456789abcdef'.repeat(4)}`;
 const origin = { namespace: 'istio-system', pod: 'ztunnel-4wq7x', container: 'istio-proxy' };
 const podOrigin = { pod: 'ztunnel-4wq7x', container: 'istio-proxy' };
 const time = '2026-11-21T11:30:43.640123Z';
@@ -209,6 +212,26 @@ const SAMPLES: readonly Sample[] = [
   { id: 'markdown-quote', wrap: (line) => `\`${line}\``, any: true },
   { id: 'markdown-quote', wrap: (line) => `    ${line}` },
   { id: 'markdown-quote', wrap: (line) => `- ${line}` },
+  { id: 'ci-job', wrap: (line) => `e2e (ambient)\tDump logs\t\ufeff${STAMP} ${line}`, time, any: true },
+  { id: 'ci-job', wrap: (line) => `${STAMP} 01O ${line}`, time, any: true },
+  { id: 'ci-job', wrap: (line) => `[${STAMP}] ${line}`, time },
+  { id: 'cloudwatch-tail', wrap: (line) => `${STAMP} ${LOG_NAME} ${line}`, time, origin, any: true },
+  { id: 'cloudwatch-tail', wrap: (line) => `2026-11-21T11:30:43 ${line}` },
+  {
+    id: 'fluent',
+    wrap: (line) => `${STAMP}\tkube.var.log.containers.${LOG_NAME}.log\t{"log":${line}`,
+    time,
+    origin,
+    inner: (line) => `{"log":${line}`,
+  },
+  { id: 'klog', wrap: (line) => `W1121 12:05:48.841732       1 logs.go:42] ${line}`, any: true },
+  { id: 'member-line', wrap: (line) => `  "message" : ${JSON.stringify(line)},`, any: true },
+  { id: 'member-line', wrap: (line) => JSON.stringify(line), any: true },
+  { id: 'member-line', wrap: (line) => `textPayload: '${line.replaceAll("'", "''")}'`, any: true },
+  { id: 'name-prefix', wrap: (line) => `${origin.pod}/${origin.container} > ${line}`, origin: podOrigin },
+  { id: 'numbered', wrap: (line) => `  412\t${line}`, any: true },
+  { id: 'syslog', wrap: (line) => `<14>1 ${STAMP} worker-a app 1 - - ${line}`, time, origin: { node: 'worker-a' } },
+  { id: 'syslog', wrap: (line) => `Nov  1 11:30:43 worker-a app[1]: ${line}`, origin: { node: 'worker-a' } },
   { id: 'stern', wrap: (line) => `${origin.pod} ${origin.container} ${line}`, origin: podOrigin },
   { id: 'stern', wrap: (line) => `${origin.pod} ${origin.container} 11-21 11:30:43 ${line}`, origin: podOrigin },
   { id: 'stern', wrap: (line) => `${origin.namespace} ${origin.pod} ${origin.container} ${line}`, origin },
@@ -238,24 +261,27 @@ const LINES: readonly string[] = [
 ];
 
 describe('wrappings', () => {
-  test('are listed all, sorted, each once, with the name of its file', () => {
-    const files = readdirSync(FOLDER).filter((file) => file !== 'index.ts');
-    expect(wrappings.map(({ id }) => `${id}.ts`)).toEqual(files.sort());
+  test('are listed all, each once, with the name of its file', () => {
+    const files = readdirSync(FOLDER).filter((file) => file.endsWith('.ts') && file !== 'index.ts');
+    expect(wrappings.map(({ id }) => `${id}.ts`).sort()).toEqual(files.sort());
   });
 
-  test.each(SAMPLES)('$id: wrapped and unwrapped is the line itself ($#)', ({ id, wrap, more = false, ...told }) => {
-    for (const line of LINES) {
-      const text = wrap(line);
-      if (text === line) continue;
-      expect(unwrap(id, text)).toEqual({
-        payload: line,
-        time: told.time ?? null,
-        origin: { ...UNKNOWN_ORIGIN, ...told.origin },
-        more,
-        stream: told.stream ?? null,
-      });
-    }
-  });
+  test.each(SAMPLES)(
+    '$id: wrapped and unwrapped is the line itself ($#)',
+    ({ id, wrap, inner, more = false, ...told }) => {
+      for (const line of LINES) {
+        const text = wrap(line);
+        if (text === line) continue;
+        expect(unwrap(id, text)).toEqual({
+          payload: inner?.(line) ?? line,
+          time: told.time ?? null,
+          origin: { ...UNKNOWN_ORIGIN, ...told.origin },
+          more,
+          stream: told.stream ?? null,
+        });
+      }
+    },
+  );
 
   const folders = readdirSync(FIXTURES).filter((name) => name.startsWith('envelopes-'));
 
@@ -266,7 +292,7 @@ describe('wrappings', () => {
   });
 
   test('have a fixture each', () => {
-    expect(folders).toEqual(wrappings.map(({ id }) => `envelopes-${id}`));
+    expect(folders).toEqual(wrappings.map(({ id }) => `envelopes-${id}`).sort());
   });
 
   test('that put something before any text give any text back', () => {
@@ -303,7 +329,11 @@ describe('wrappings', () => {
     // The JSON of a diagnostic has a `message`, and a stamp with a blank behind it is also ztunnel's own: parsers come first.
     for (const line of LINES) {
       const peeled = wrappings.filter((wrapping) => wrapping.unwrap(line) !== null).map(({ id }) => id);
-      const allowed = line.startsWith('{') ? ['collector-json'] : line.includes('&') ? ['html-entities'] : [];
+      const allowed = [
+        ...(line.startsWith('{') ? ['collector-json'] : []),
+        ...(line.includes('&') ? ['html-entities'] : []),
+        ...(/[^\u0000-\u007f]/.test(line) ? ['typography'] : []),
+      ];
       expect(allowed).toEqual(expect.arrayContaining(peeled));
     }
   });

@@ -1,9 +1,10 @@
 import { UNKNOWN_ORIGIN, type Wrapping } from '../../src/model/line.ts';
 
 /** How log lines begin: a bracket, a brace, a date. */
-const START = String.raw`(?=[[{]|\d{4}-\d\d-\d\dT)`;
+const START = String.raw`(?=[[{]|\d{4}-\d\d-\d\d[T ]\d\d:)`;
 const NUMBER = /^\d{1,10}:/;
-const FILE_AND_NUMBER = /^[^:]{1,512}:\d{1,10}:/;
+/** The hour of a date before the first colon makes no name of a file. */
+const FILE_AND_NUMBER = /^[^:]{1,512}(?<!\d-\d\d[T ]\d\d):\d{1,10}:/;
 const FILE = new RegExp(`^[^:]{1,512}:${START}`);
 /** Names hold dashes too, so the first one counts behind which a line may begin. */
 const CONTEXT = new RegExp(String.raw`^(?:[^:]{1,512}?-)??(?:\d{1,10}-)?${START}`);
@@ -29,9 +30,10 @@ export const grep: Wrapping = {
   },
 };
 
-/** A date with `T` stands in front: no name of a file, whatever follows. */
+/** A date and a time stand in front: no name of a file, whatever follows. */
 function isStamp(text: string): boolean {
-  return text.charCodeAt(4) === 45 && text.charCodeAt(7) === 45 && text.charCodeAt(10) === 84;
+  const between = text.charCodeAt(10);
+  return text.charCodeAt(4) === 45 && text.charCodeAt(7) === 45 && (between === 84 || between === 32);
 }
 
 function isSome(prefix: string): boolean {

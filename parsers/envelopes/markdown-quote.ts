@@ -1,24 +1,53 @@
-import { UNKNOWN_ORIGIN, type Wrapping } from '../../src/model/line.ts';
+import { NOTHING_TOLD, type Wrapping } from '../../src/model/line.ts';
 
-/** `> `, the four blanks or the tab of a code block, a list item. Of a quote's blanks one belongs to the quote. */
-const PREFIX = /^(?:>[ ]?|[ ]{1,64}(?=\S)|\t(?=\S)|[-*] (?=\S))/;
+/**
+ * `> `, the four blanks or the tab of a code block, a list item, a line that a diff adds, Jira's quote. Of a quote's blanks one
+ * belongs to the quote.
+ */
+const PREFIX = /^(?:>[ ]?|[ ]{1,64}(?=\S)|\t(?=\S)|[-*+•] (?=\S)|\+(?=[[{\d])|bq\. )/;
 
-/** A line quoted in a ticket: `> L`, `- L`, indented, or between backticks. */
+/** What stands around code within a line: Markdown, Jira and Confluence, HTML; and the bars of a table. */
+const PAIRS: readonly (readonly [open: string, close: string])[] = [
+  ['```', '```'],
+  ['`', '`'],
+  ['{{', '}}'],
+  ['{code}', '{code}'],
+  ['{noformat}', '{noformat}'],
+  ['{quote}', '{quote}'],
+  ['<pre>', '</pre>'],
+  ['<code>', '</code>'],
+  ['| ', ' |'],
+  ['"', '"'],
+  ["'", "'"],
+];
+/** The opening mark alone, where the block has several lines; Jira's may name a language. */
+const OPENING = /^(?:\{(?:code|noformat)(?::[^}\n]{0,100})?\}|<(?:pre|code)>)(?=\S)/;
+const CLOSING = /(?:\{(?:code|noformat|quote)\}|<\/(?:pre|code)>|```)$/;
+
+/** A line quoted in a ticket: `> L`, `- L`, indented, between backticks or in a block of code. */
 export const markdownQuote: Wrapping = {
   id: 'markdown-quote',
-  title: 'quoted in Markdown',
+  title: 'quoted in Markdown, Jira or HTML',
   unwrap(text) {
-    const payload = inBackticks(text) ?? withoutPrefix(text);
-    return payload === null ? null : { payload, time: null, origin: UNKNOWN_ORIGIN, more: false, stream: null };
+    const payload = between(text) ?? withoutMark(text, PREFIX) ?? withoutMark(text, OPENING) ?? withoutClosing(text);
+    return payload === null ? null : { ...NOTHING_TOLD, payload };
   },
 };
 
-function inBackticks(text: string): string | null {
-  const isQuoted = text.length > 1 && text.charCodeAt(0) === 96 && text.charCodeAt(text.length - 1) === 96;
-  return isQuoted ? text.slice(1, -1) : null;
+function between(text: string): string | null {
+  for (const [open, close] of PAIRS) {
+    const fits = text.length >= open.length + close.length && text.startsWith(open) && text.endsWith(close);
+    if (fits) return text.slice(open.length, text.length - close.length);
+  }
+  return null;
 }
 
-function withoutPrefix(text: string): string | null {
-  const prefix = PREFIX.exec(text)?.[0];
-  return prefix === undefined ? null : text.slice(prefix.length);
+function withoutMark(text: string, mark: RegExp): string | null {
+  const found = mark.exec(text)?.[0];
+  return found === undefined ? null : text.slice(found.length);
+}
+
+function withoutClosing(text: string): string | null {
+  const found = CLOSING.exec(text);
+  return found === null ? null : text.slice(0, found.index);
 }

@@ -14,6 +14,7 @@ const ID = 'ztunnel-fragment';
 export const ztunnelFragment: Parser = {
   id: ID,
   title: 'ztunnel, some fields of an access line',
+  takesParts: true,
   parse(envelope) {
     const { payload } = envelope;
     if (!BEGIN.test(payload)) return null;

@@ -1,4 +1,4 @@
-import type { At, Envelope, Origin, Unwrapped, Wrapping } from '../model/line.ts';
+import type { At, Envelope, Line, Origin, Unwrapped, Wrapping } from '../model/line.ts';
 import { UNKNOWN_ORIGIN } from '../model/line.ts';
 import type { Parsed, Parser } from '../model/record.ts';
 
@@ -10,12 +10,6 @@ const MAX_RECIPES = 4;
 /** Id of the parser that is made from `--access-log-format`. */
 export const OWN_FORMAT = 'envoy-own-format';
 
-/** A line as it is held while it is read. */
-export interface RawLine {
-  readonly at: At;
-  readonly text: string;
-}
-
 /** A line that a parser took. */
 export interface Taken {
   readonly kind: 'taken';
@@ -24,7 +18,7 @@ export interface Taken {
   readonly parser: Parser;
 }
 
-/** An envelope, and which stream of its container the line is of. */
+/** A line with some of its wrappings off, or none yet, and which stream of its container it is of. */
 export interface Peeled extends Envelope, Pick<Unwrapped, 'stream'> {}
 
 /** A piece of a line that the collector cut; more pieces follow. */
@@ -36,7 +30,17 @@ export interface Piece {
 /** How a line was read: these wrappings off, then this parser. */
 interface Recipe {
   readonly wrappings: readonly Wrapping[];
+  /** Of the wrappings. */
+  readonly ids: readonly string[];
   readonly parser: Parser;
+}
+
+/** What a search came to. Weak: broken, or a part of a line only, so that anything better goes before. */
+interface Found {
+  readonly result: Taken | Piece;
+  /** Null for a piece. */
+  readonly recipe: Recipe | null;
+  readonly isWeak: boolean;
 }
 
 /**
@@ -44,7 +48,7 @@ interface Recipe {
  * that worked last are tried first. A wrapping is peeled only if a parser takes what is inside.
  */
 export class Detector {
-  readonly #parsers: readonly Parser[];
+  readonly #parsers: Parser[];
   readonly #wrappings: readonly Wrapping[];
   /** Gives back what was held of a cut line when its last piece has come. */
   readonly #join: (envelope: Peeled) => Peeled;
@@ -53,82 +57,128 @@ export class Detector {
   readonly #recipes: Recipe[] = [];
 
   constructor(parsers: readonly Parser[], wrappings: readonly Wrapping[], join: (envelope: Peeled) => Peeled) {
-    this.#parsers = parsers;
+    this.#parsers = [...parsers];
     this.#wrappings = wrappings;
     this.#join = join;
     this.#preferred = parsers.find((parser) => parser.id === OWN_FORMAT) ?? null;
   }
 
   /** Reads one line; null: no parser knows it in any wrapping. */
-  read(line: RawLine): Taken | Piece | null {
-    return this.#readAsBefore(line) ?? this.#search(bare(line), [], 0);
+  read(line: Peeled): Taken | Piece | null {
+    return this.#readAsBefore(line) ?? this.#accept(this.#search(line, [], 0));
   }
 
   /** The same with the parsers that come after `parser` only. */
-  readAfter(line: RawLine, parser: Parser): Taken | Piece | null {
-    return this.#search(bare(line), [], this.#parsers.indexOf(parser) + 1);
+  readAfter(line: Peeled, parser: Parser): Taken | Piece | null {
+    return this.#accept(this.#search(line, [], this.#parsers.indexOf(parser) + 1));
+  }
+
+  /** Adds a parser, which is asked before those that take parts of lines only. */
+  add(parser: Parser): void {
+    const first = this.#parsers.findIndex(({ takesParts }) => takesParts === true);
+    this.#parsers.splice(first < 0 ? this.#parsers.length : first, 0, parser);
+  }
+
+  /** A line as it is and with its wrappings off, in all ways it can have them. Cut lines are left out. */
+  peelings(line: Peeled, layers: number = MAX_LAYERS): readonly Peeled[] {
+    if (layers === 0) return [line];
+    const inner = this.#wrappings.flatMap((wrapping) => {
+      const unwrapped = wrapping.unwrap(line.payload);
+      return unwrapped === null || unwrapped.more ? [] : this.peelings(inside(line, wrapping, unwrapped), layers - 1);
+    });
+    return [line, ...inner];
   }
 
   /** Whoever may have written a line that no parser knows, by the wrappings that fit it. */
-  sourcesOf(line: RawLine): readonly Source[] {
-    return this.#wrappings.flatMap((wrapping) => wrapping.unwrap(line.text) ?? []);
+  sourcesOf(line: Peeled): readonly Source[] {
+    return this.#wrappings.flatMap((wrapping) => wrapping.unwrap(line.payload) ?? []);
   }
 
   /** Says that the last line had no wrappings and was this parser's, though it was not read here. */
   noteBare(parser: Parser): void {
     const last = this.#recipes[0];
-    if (last?.parser !== parser || last.wrappings.length > 0) this.#remember({ wrappings: [], parser });
+    if (last?.parser !== parser || last.wrappings.length > 0) this.#remember(recipeOf([], parser));
   }
 
   /** The line without the wrappings of the line read last; null if it does not have them. */
-  peelAsBefore(line: RawLine): Peeled | null {
+  peelAsBefore(line: Peeled): Peeled | null {
     const recipe = this.#recipes[0];
-    return recipe === undefined ? bare(line) : this.#peel(line, recipe.wrappings);
+    return recipe === undefined ? line : this.#peel(line, recipe);
   }
 
-  #readAsBefore(line: RawLine): Taken | null {
+  #readAsBefore(line: Peeled): Taken | null {
     for (let index = 0; index < this.#recipes.length; index++) {
       const recipe = this.#recipes[index] as Recipe;
-      const envelope = recipe.wrappings.length === 0 ? bare(line) : this.#peel(line, recipe.wrappings);
+      const envelope = this.#peel(line, recipe);
       if (envelope === null) continue;
       const preferred = recipe.parser === this.#preferred ? null : (this.#preferred?.parse(envelope) ?? null);
       if (preferred !== null) return { kind: 'taken', envelope, parsed: preferred, parser: this.#preferred as Parser };
       const parsed = recipe.parser.parse(envelope);
-      if (parsed === null) continue;
+      if (parsed === null || isWeak(parsed, recipe.parser)) continue;
       if (index > 0) this.#remember(recipe);
       return { kind: 'taken', envelope, parsed, parser: recipe.parser };
     }
     return null;
   }
 
-  /** Tries every parser, then every wrapping with every parser inside, depth first. */
-  #search(envelope: Peeled, layers: readonly Wrapping[], first: number): Taken | Piece | null {
+  /**
+   * Tries every parser, then every wrapping with every parser inside, depth first. A line that is broken, or of which a parser
+   * takes a part, may be whole within a wrapping.
+   */
+  #search(envelope: Peeled, layers: readonly Wrapping[], first: number): Found | null {
+    const taken = this.#tryParsers(envelope, layers, first);
+    if (taken !== null && !taken.isWeak) return taken;
+    return (layers.length < MAX_LAYERS ? this.#searchInside(envelope, layers, first, taken) : null) ?? taken;
+  }
+
+  #tryParsers(envelope: Peeled, wrappings: readonly Wrapping[], first: number): Found | null {
+    let weak: Found | null = null;
     for (const parser of first === 0 ? this.#parsers : this.#parsers.slice(first)) {
-      const parsed = parser.parse(envelope);
+      const parsed = weak !== null && parser.takesParts !== true ? null : parser.parse(envelope);
       if (parsed === null) continue;
-      this.#remember({ wrappings: layers, parser });
-      return { kind: 'taken', envelope, parsed, parser };
+      const taken: Taken = { kind: 'taken', envelope, parsed, parser };
+      const found: Found = { result: taken, recipe: recipeOf(wrappings, parser), isWeak: isWeak(parsed, parser) };
+      if (!found.isWeak || parsed.kind !== 'malformed') return found;
+      weak ??= found;
     }
-    if (layers.length >= MAX_LAYERS) return null;
+    return weak;
+  }
+
+  /** What is found within the wrappings of a line; of weak answers the first one, after `outer`. */
+  #searchInside(envelope: Peeled, layers: readonly Wrapping[], first: number, outer: Found | null): Found | null {
+    let weak = outer;
     for (const wrapping of this.#wrappings) {
       const unwrapped = wrapping.unwrap(envelope.payload);
       if (unwrapped === null) continue;
       const inner = inside(envelope, wrapping, unwrapped);
-      if (unwrapped.more) return { kind: 'piece', envelope: inner };
+      if (unwrapped.more) return { result: { kind: 'piece', envelope: inner }, recipe: null, isWeak: false };
       const found = this.#search(this.#join(inner), [...layers, wrapping], first);
-      if (found !== null) return found;
+      if (found !== null && !found.isWeak) return found;
+      weak ??= found;
     }
-    return null;
+    return weak;
   }
 
-  #peel(line: RawLine, wrappings: readonly Wrapping[]): Peeled | null {
-    let envelope = bare(line);
-    for (const wrapping of wrappings) {
-      const unwrapped = wrapping.unwrap(envelope.payload);
+  #accept(found: Found | null): Taken | Piece | null {
+    if (found === null) return null;
+    if (found.recipe !== null) this.#remember(found.recipe);
+    return found.result;
+  }
+
+  /** The line without the wrappings of a recipe; null: it does not have them. */
+  #peel(line: Peeled, recipe: Recipe): Peeled | null {
+    if (recipe.wrappings.length === 0) return line;
+    let { payload, time, origin, stream } = line;
+    for (const wrapping of recipe.wrappings) {
+      const unwrapped = wrapping.unwrap(payload);
       if (unwrapped === null || unwrapped.more) return null;
-      envelope = inside(envelope, wrapping, unwrapped);
+      payload = unwrapped.payload;
+      time ??= unwrapped.time;
+      origin = refine(origin, unwrapped.origin);
+      stream ??= unwrapped.stream;
     }
-    return this.#join(envelope);
+    const wrappings = line.wrappings.length === 0 ? recipe.ids : [...line.wrappings, ...recipe.ids];
+    return this.#join({ at: line.at, wrappings, time, origin, payload, stream });
   }
 
   #remember(recipe: Recipe): void {
@@ -139,10 +189,21 @@ export class Detector {
   }
 }
 
+/** Whether an answer is given up for a better one: the line is broken, or more than the record. */
+export function isWeak(parsed: Exclude<Parsed, null>, parser: Parser): boolean {
+  return parsed.kind === 'malformed' || parser.takesParts === true;
+}
+
 const NO_WRAPPINGS: readonly string[] = [];
 
-function bare(line: RawLine): Peeled {
-  return { at: line.at, wrappings: NO_WRAPPINGS, time: null, origin: UNKNOWN_ORIGIN, payload: line.text, stream: null };
+/** A line of an input as it was read. */
+export function bare({ at, text }: Line): Peeled {
+  return { at, wrappings: NO_WRAPPINGS, time: null, origin: UNKNOWN_ORIGIN, payload: text, stream: null };
+}
+
+/** A line that stands in a document, which began at `at`. */
+export function inDocument(at: At, wrapping: Wrapping, text: string): Peeled {
+  return { at, wrappings: [wrapping.id], time: null, origin: UNKNOWN_ORIGIN, payload: text, stream: null };
 }
 
 function inside(outer: Peeled, wrapping: Wrapping, unwrapped: Unwrapped): Peeled {
@@ -150,13 +211,16 @@ function inside(outer: Peeled, wrapping: Wrapping, unwrapped: Unwrapped): Peeled
     at: outer.at,
     wrappings: [...outer.wrappings, wrapping.id],
     time: outer.time ?? unwrapped.time,
-    origin: outer.origin === UNKNOWN_ORIGIN ? unwrapped.origin : refine(outer.origin, unwrapped.origin),
+    origin: refine(outer.origin, unwrapped.origin),
     payload: unwrapped.payload,
     stream: outer.stream ?? unwrapped.stream,
   };
 }
 
+/** What two wrappings tell together; the outer one goes before. */
 function refine(outer: Origin, inner: Origin): Origin {
+  if (outer === UNKNOWN_ORIGIN) return inner;
+  if (inner === UNKNOWN_ORIGIN) return outer;
   return {
     cluster: outer.cluster ?? inner.cluster,
     namespace: outer.namespace ?? inner.namespace,
@@ -179,6 +243,10 @@ export type Source = Pick<Peeled, 'origin' | 'stream'>;
 /** Names what pieces of one line have in common: the origin and, where it is told, the stream of the container. */
 export function pieceKey({ origin, stream }: Source): string {
   return stream === null ? originKey(origin) : `${originKey(origin)}/${stream}`;
+}
+
+function recipeOf(wrappings: readonly Wrapping[], parser: Parser): Recipe {
+  return { wrappings, ids: wrappings.map(({ id }) => id), parser };
 }
 
 function sameRecipe(a: Recipe, b: Recipe): boolean {

@@ -1,9 +1,13 @@
-import { type At, type Envelope, type Line, type Origin, UNKNOWN_ORIGIN, type Wrapping } from '../model/line.ts';
-import type { LogRecord, Parsed, Parser } from '../model/record.ts';
+import { type At, type Line, type Origin, UNKNOWN_ORIGIN, type Wrapping } from '../model/line.ts';
+import type { LogRecord, Malformed, Parsed, Parser } from '../model/record.ts';
 import type { Flow, InputTally } from '../model/traffic.ts';
 import { redactSecrets } from '../text/redact.ts';
-import { Detector, originKey, type Peeled, pieceKey, type RawLine, type Taken } from './detect.ts';
+import { bare, Detector, isWeak, originKey, type Peeled, pieceKey, type Taken } from './detect.ts';
+import { Documents } from './documents.ts';
+import { type Infer, Learner } from './learn.ts';
+import { addNotice, noticeOf } from './notices.ts';
 import { type CutLine, Pieces } from './pieces.ts';
+import { ShapeCounter } from './shapes.ts';
 import { MAX_PROBLEMS } from './traffic.ts';
 
 /** Lines and characters that one record may run over. */
@@ -13,12 +17,15 @@ const MAX_RECORD_LENGTH = 64 * 1024;
 const MAX_STREAMS = 1024;
 /** Shorter lines are no record on their own. */
 const MIN_LENGTH = 8;
+const INCOMPLETE: Malformed = { kind: 'malformed', reason: 'record is not complete' };
+const BRACE = 123;
+const BRACKET = 91;
 
 /** A record that is not complete yet, with the lines it has so far. */
 interface OpenRecord {
   readonly parser: Parser;
-  readonly envelope: Envelope;
-  readonly lines: RawLine[];
+  readonly envelope: Peeled;
+  readonly lines: Peeled[];
 }
 
 /** What is open in one stream of lines: one pod of one input. */
@@ -42,6 +49,10 @@ export interface RecognizerParts {
   readonly tally: InputTally;
   /** Takes a record; answers its flow, or null if the record is not wanted. */
   fold(record: LogRecord): Flow | null;
+  /** Learns formats that no parser knows. Absent: they stay unknown. */
+  readonly infer?: Infer;
+  /** Is told the formats that were learnt. */
+  readonly learnt?: (format: string) => void;
 }
 
 /** Turns the lines of one input into records, and accounts for every line in the tally. Never throws on any line. */
@@ -51,6 +62,9 @@ export class Recognizer {
   readonly #detector: Detector;
   readonly #streams = new Map<string, Stream>();
   readonly #pieces = new Pieces();
+  readonly #documents: Documents;
+  readonly #shapes: ShapeCounter;
+  readonly #learner: Learner;
   /** Streams that have an open record: nearly always none. */
   #opened = 0;
   /** Lines of a record that was given up are read again: they may go on with another, but begin none. */
@@ -61,6 +75,9 @@ export class Recognizer {
     this.#parts = parts;
     this.#tally = parts.tally;
     this.#detector = new Detector(parts.parsers, parts.wrappings, (envelope) => this.#joinPieces(envelope));
+    this.#documents = new Documents(parts.wrappings);
+    this.#shapes = new ShapeCounter(parts.tally.unrecognised);
+    this.#learner = new Learner(parts.infer ?? null);
   }
 
   /** Takes the next line. Answers its flow and parser if it was a record on its own without wrappings. */
@@ -71,17 +88,17 @@ export class Recognizer {
     if (line.truncated) {
       this.#tally.truncated++;
       this.#problem(line.at, 'line is longer than the limit', line.text);
-    } else if (line.text.length < MIN_LENGTH && this.#streams.size === 0 && !line.text.startsWith('{')) {
-      this.#tally.skipped++;
+    } else if (this.#isTooShort(line.text)) {
+      this.#skip(line.text, line.at);
     } else {
-      this.#read(line);
+      this.#read(bare(line));
     }
     return this.#known;
   }
 
   /** Whether the next line may be part of something that is open, so that it must be fed. */
   get busy(): boolean {
-    return this.#opened > 0 || this.#streams.size > 1 || this.#pieces.waiting;
+    return this.#opened > 0 || this.#streams.size > 1 || this.#pieces.waiting || this.#documents.isOpen;
   }
 
   /** Counts a line without wrappings that is known to be a record of this parser. */
@@ -93,28 +110,50 @@ export class Recognizer {
 
   /** The input ended: what is still open is accounted for. */
   end(): void {
-    for (const stream of this.#streams.values()) this.#closeStream(stream);
+    do {
+      for (const stream of this.#streams.values()) this.#closeStream(stream);
+      for (const line of this.#documents.end()) this.#readAlone(line);
+      while (this.#learner.isHolding) this.#learn();
+    } while ([...this.#streams.values()].some(({ open }) => open !== null));
     for (const cut of this.#pieces.closeAll()) this.#tellCut(cut, 'malformed');
     this.#streams.clear();
   }
 
-  #read(line: RawLine): void {
+  #read(line: Peeled): void {
     while (this.#opened > 0) {
       const outcome = this.#goesOn(line);
       if (outcome === 'joined') return;
       // Closed: the open line may have been opened anew by another parser, which is asked then.
       if (outcome === 'apart') break;
     }
-    const found = this.#detector.read(line);
-    if (this.#pieces.waiting && found?.kind !== 'piece') this.#settlePieces(line, found);
-    if (found === null) this.#readUnknown(line);
-    else if (found.kind === 'piece') this.#holdPiece(found.envelope, line.at);
-    else this.#take(found, line);
+    if (this.#documents.isOpen) this.#readInDocument(line);
+    else this.#readNext(line, true);
   }
 
-  #take({ parsed, parser, envelope }: Taken, line: RawLine): void {
+  /** Reads a line that belongs to no open record or document. It may begin a document only if it `mayBegin` one. */
+  #readNext(line: Peeled, mayBegin: boolean): void {
+    const found = this.#detector.read(line);
+    if (this.#pieces.waiting && found?.kind !== 'piece') this.#settlePieces(line, found);
+    if (found === null) this.#readUnknown(line, mayBegin);
+    else if (found.kind === 'piece') this.#holdPiece(found.envelope, line.at);
+    else if (mayBegin && isWeak(found.parsed, found.parser)) this.#readGivenUp(line, found);
+    else this.#takeOrHold(found, line);
+  }
+
+  /** A line that is no whole record: it may begin a document, or be the first piece of a line that was broken by an editor. */
+  #readGivenUp(line: Peeled, claim: Taken | null): void {
+    if (this.#documents.begin(line, claim)) this.#readInDocument(line);
+    else if (claim !== null) this.#takeOrHold(claim, line);
+    else this.#readUnknown(line, false);
+  }
+
+  #takeOrHold(found: Taken, line: Peeled): void {
+    if (found.parser.takesParts !== true || !this.#hold(line)) this.#take(found, line);
+  }
+
+  #take({ parsed, parser, envelope }: Taken, line: Peeled): void {
     if (parsed.kind === 'malformed') this.#malformed(line, parsed.reason);
-    else if (parsed.kind === 'unfinished' && this.#rereading) this.#malformed(line, 'record is not complete');
+    else if (parsed.kind === 'unfinished' && this.#rereading) this.#malformed(line, INCOMPLETE.reason);
     else if (parsed.kind === 'unfinished') this.#openRecord({ parser, envelope, lines: [line] });
     else {
       const flow = this.#complete(parsed, parser, envelope.origin);
@@ -123,11 +162,89 @@ export class Recognizer {
   }
 
   /** A line that no parser knows: part of the record before, or none of ours. */
-  #readUnknown(line: RawLine): void {
+  #readUnknown(line: Peeled, mayBegin: boolean): void {
     const envelope = this.#streams.size === 0 ? null : this.#detector.peelAsBefore(line);
     const last = envelope === null ? null : this.#streams.get(originKey(envelope.origin))?.last;
     if (envelope !== null && last?.parser.continues?.(last.record, envelope.payload)) this.#tally.joined++;
-    else this.#tally.skipped++;
+    else if (mayBegin && this.#documents.begin(line, null)) this.#readInDocument(line);
+    else if (!this.#hold(line)) this.#skip(line.payload, line.at);
+  }
+
+  /** Keeps a line that is not known, or known in part, until its format is learnt; false: nothing is learnt from it. */
+  #hold(line: Peeled): boolean {
+    const isHeld = this.#learner.hold(line);
+    if (isHeld && this.#learner.isFull) this.#learn();
+    return isHeld;
+  }
+
+  /** Reads the lines that were held, with the format that they have if it can be learnt; the others may have another one. */
+  #learn(): void {
+    const { lines, learnt } = this.#learner.settle((line) => this.#detector.peelings(line));
+    if (learnt !== null) {
+      this.#detector.add(learnt.parser);
+      this.#parts.learnt?.(learnt.format);
+    }
+    for (const line of lines) {
+      const found = this.#detector.read(line);
+      const taken = found?.kind === 'taken' && found.parsed.kind !== 'unfinished' ? found : null;
+      const isWhole = taken !== null && taken.parser.takesParts !== true;
+      if (!isWhole && learnt !== null && this.#learner.hold(line)) continue;
+      if (taken !== null) this.#take(taken, line);
+      else this.#skip(line.payload, line.at);
+    }
+  }
+
+  /** Reads the next line of the open document. */
+  #readInDocument(line: Peeled): void {
+    const step = this.#documents.take(line);
+    if (step.kind === 'part') this.#readPart(step.inside, step.lines);
+    else if (step.kind === 'left') {
+      const [first, ...rest] = step.lines;
+      if (first !== undefined && step.claim !== null) this.#takeOrHold(step.claim, first);
+      else if (first !== undefined && step.failed) this.#readAlone(first);
+      else if (first !== undefined) this.#readNext(first, true);
+      for (const next of rest) this.#read(next);
+    }
+  }
+
+  /**
+   * Reads what stands in the lines of one part of a document, if a parser takes any of it; else its lines as they are. Lines
+   * of the document in which no log line of its own stands are joined to the others.
+   */
+  #readPart(inside: readonly Peeled[], lines: readonly Peeled[]): void {
+    const isOurs = inside.some((one) => this.#mayGoOn(one) || this.#detector.read(one) !== null);
+    if (!isOurs) {
+      for (const line of lines) this.#readAlone(line);
+      return;
+    }
+    this.#tally.lines += Math.max(0, inside.length - lines.length);
+    this.#tally.joined += Math.max(0, lines.length - inside.length);
+    for (const one of inside) {
+      while (this.#opened > 0) if (this.#goesOn(one) !== 'closed') break;
+      this.#readNext(one, false);
+    }
+  }
+
+  /** Whether a line is of a stream whose last record may go on. */
+  #mayGoOn(line: Peeled): boolean {
+    const envelope = this.#streams.size === 0 ? null : this.#detector.peelAsBefore(line);
+    const stream = envelope === null ? undefined : this.#streams.get(originKey(envelope.origin));
+    return stream !== undefined && (stream.open !== null || stream.last !== null);
+  }
+
+  /** Reads a line of which it is known that it goes with no other. */
+  #readAlone(line: Peeled): void {
+    const found = this.#detector.read(line);
+    if (found?.kind === 'taken' && isRecord(found.parsed)) this.#take(found, line);
+    else if (!this.#hold(line)) this.#skip(line.payload, line.at);
+  }
+
+  /** A line that is none of ours: what the fetching tool said of the log, or of a shape that is told. */
+  #skip(text: string, at: At): void {
+    this.#tally.skipped++;
+    const meaning = noticeOf(text);
+    if (meaning === null) this.#shapes.add(text, 1);
+    else addNotice(this.#tally.notices, meaning, at.line, text);
   }
 
   #complete(record: LogRecord, parser: Parser, origin: Origin): Flow | null {
@@ -148,14 +265,14 @@ export class Recognizer {
   }
 
   #openRecord(open: OpenRecord): void {
+    this.#closeStream(this.#stream(open.envelope.origin));
     const stream = this.#stream(open.envelope.origin);
-    this.#closeOpen(stream);
     stream.open = open;
     this.#opened++;
   }
 
   /** Gives the open record of this line's stream its next line. `apart`: it has none; `closed`: the line is not part of it. */
-  #goesOn(line: RawLine): 'joined' | 'closed' | 'apart' {
+  #goesOn(line: Peeled): 'joined' | 'closed' | 'apart' {
     const next = this.#detector.peelAsBefore(line);
     const stream = next === null ? undefined : this.#streams.get(originKey(next.origin));
     if (next === null || stream === undefined || stream.open === null) return 'apart';
@@ -206,11 +323,10 @@ export class Recognizer {
   }
 
   /** Reads a line that `parser` began and gave up: by the parsers after it, else it is broken, or none of ours. */
-  #readAgain(line: RawLine, parser: Parser, isMine: boolean): void {
+  #readAgain(line: Peeled, parser: Parser, isMine: boolean): void {
     const again = this.#detector.readAfter(line, parser);
     if (again?.kind === 'taken') this.#take(again, line);
-    else if (isMine) this.#malformed(line, 'record is not complete');
-    else this.#tally.skipped++;
+    else this.#readGivenUp(line, isMine ? { kind: 'taken', envelope: line, parsed: INCOMPLETE, parser } : null);
   }
 
   #holdPiece(piece: Peeled, at: At): void {
@@ -225,7 +341,7 @@ export class Recognizer {
   }
 
   /** A whole line came after pieces: in its streams they are part of its record, or of no line of ours. */
-  #settlePieces(line: RawLine, found: Taken | null): void {
+  #settlePieces(line: Peeled, found: Taken | null): void {
     const sources = found === null ? this.#detector.sourcesOf(line) : [found.envelope];
     for (const source of sources) this.#closePieces(pieceKey(source), found === null ? 'skipped' : 'joined');
   }
@@ -237,6 +353,7 @@ export class Recognizer {
 
   #tellCut(cut: CutLine, as: 'joined' | 'skipped' | 'malformed'): void {
     this.#tally[cut.overlong ? 'truncated' : as] += cut.pieces;
+    if (as === 'skipped' && !cut.overlong) this.#shapes.add(cut.payload, cut.pieces);
     if (as === 'malformed') this.#problem(cut.first, 'the rest of a cut line is missing', cut.payload);
   }
 
@@ -259,9 +376,16 @@ export class Recognizer {
     while (stream.open !== null) this.#closeOpen(stream);
   }
 
-  #malformed(line: RawLine, reason: string): void {
+  #malformed(line: Peeled, reason: string): void {
     this.#tally.malformed++;
-    this.#problem(line.at, reason, line.text);
+    this.#problem(line.at, reason, line.payload);
+  }
+
+  /** Too short for a record, unless it goes on with one or begins a document. */
+  #isTooShort(text: string): boolean {
+    if (text.length >= MIN_LENGTH || this.#streams.size > 0 || this.#documents.isOpen) return false;
+    const first = text.trimStart().charCodeAt(0);
+    return first !== BRACE && first !== BRACKET;
   }
 
   #problem(at: At, reason: string, text: string): void {

@@ -2,7 +2,9 @@ import type { Instant } from '../model/line.ts';
 import type { LogRecord } from '../model/record.ts';
 import type { Flow, InputTally, Sample, Traffic } from '../model/traffic.ts';
 import { flowKey } from './key.ts';
+import { mergeNotices } from './notices.ts';
 import { isNotable } from './outcome.ts';
+import { mergeShapes } from './shapes.ts';
 
 /** Evidence kept per flow. */
 export const MAX_SAMPLES = 3;
@@ -183,7 +185,19 @@ export const MAX_PROBLEMS = 5;
 
 /** A tally of an input of which nothing was read yet. */
 export function emptyTally(name: string): InputTally {
-  return { name, lines: 0, records: 0, joined: 0, skipped: 0, malformed: 0, truncated: 0, parsers: {}, problems: [] };
+  return {
+    name,
+    lines: 0,
+    records: 0,
+    joined: 0,
+    skipped: 0,
+    malformed: 0,
+    truncated: 0,
+    parsers: {},
+    problems: [],
+    unrecognised: [],
+    notices: [],
+  };
 }
 
 function mergeTallies(a: InputTally, b: InputTally): InputTally {
@@ -199,5 +213,7 @@ function mergeTallies(a: InputTally, b: InputTally): InputTally {
     truncated: a.truncated + b.truncated,
     parsers,
     problems: [...a.problems, ...b.problems].sort((x, y) => x.line - y.line).slice(0, MAX_PROBLEMS),
+    unrecognised: mergeShapes(a.unrecognised, b.unrecognised),
+    notices: mergeNotices(a.notices, b.notices),
   };
 }

@@ -1,0 +1,186 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parsers, wrappings } from '../parsers/index.ts';
+import type { InputTally } from '../src/model/traffic.ts';
+import { renderTerminal } from '../src/render/terminal.ts';
+import { lineShape } from '../src/text/line-shape.ts';
+import { Recognizer } from '../src/traffic/recognize.ts';
+import { ShapeCounter } from '../src/traffic/shapes.ts';
+import { emptyTally, emptyTraffic, merge } from '../src/traffic/traffic.ts';
+import { reportOn } from './analysis.ts';
+
+const ENVOY =
+  '[2026-11-21T11:30:43.474Z] "GET / HTTP/1.1" 403 - rbac_access_denied_matched_policy[none] - "-" 0 19 0 - "-" "curl/8.4.0" "id" "web:80" "-" inbound|80|| - 10.0.0.1:80 10.0.0.2:9 - default';
+
+function tallyOf(texts: readonly string[]): InputTally {
+  const tally = emptyTally('log');
+  const recognizer = new Recognizer({ parsers, wrappings, tally, fold: () => null });
+  texts.forEach((text, index) => {
+    recognizer.feed({ at: { input: 'log', line: index + 1 }, text, truncated: false });
+  });
+  recognizer.end();
+  return tally;
+}
+
+function accounted(tally: InputTally): number {
+  return tally.records + tally.joined + tally.skipped + tally.malformed + tally.truncated;
+}
+
+describe('shapes of unrecognised lines', () => {
+  it('mask what differs from line to line', () => {
+    expect(lineShape('2026-11-21 12:05:48,841 INFO  user=42 "GET /a?b=1" took 3ms from 10.0.0.1:80')).toBe(
+      lineShape('2026-11-22 01:00:00,001 INFO user=7 "POST /c" took 99ms from 10.9.8.7:65000'),
+    );
+    expect(lineShape('error in module a')).not.toBe(lineShape('error in module b'));
+    expect(lineShape('x'.repeat(100_000)).length).toBeLessThanOrEqual(200);
+  });
+
+  it('are counted to the line, the most frequent first in the report', () => {
+    const lines = [...Array.from({ length: 30 }, (_, n) => `request ${n} done`), 'starting', '', ENVOY];
+    const [input] = reportOn({ log: lines.join('\n') }).inputs;
+    expect(input?.unrecognised).toEqual([
+      { shape: 'request # done', count: 30, sample: 'request 0 done' },
+      { shape: '', count: 1, sample: '' },
+      { shape: 'starting', count: 1, sample: 'starting' },
+    ]);
+    expect(input?.skipped).toBe(32);
+  });
+
+  it('a frequent shape is never lost, whatever stands between, and no count is too high', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(400), { minLength: 100, maxLength: 600 }), (rare) => {
+        const shapes: InputTally['unrecognised'] = [];
+        const counter = new ShapeCounter(shapes);
+        const words = rare.map((n) => [...String(n)].map((digit) => 'abcdefghij'[Number(digit)]).join(''));
+        for (const word of words) {
+          counter.add(word, 1);
+          counter.add('frequent', 1);
+        }
+        const total = 2 * words.length;
+        const found = shapes.find(({ shape }) => shape === 'frequent')?.count ?? 0;
+        expect(found).toBeLessThanOrEqual(words.length);
+        expect(found).toBeGreaterThanOrEqual(words.length - total / 50);
+        expect(shapes.length).toBeLessThanOrEqual(50);
+        expect(shapes.reduce((sum, { count }) => sum + count, 0)).toBeLessThanOrEqual(total);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('credentials in samples are masked', () => {
+    const { unrecognised } = tallyOf(['calling with Authorization: Bearer abcdefghijklmnop']);
+    expect(JSON.stringify(unrecognised)).not.toContain('abcdefghijklmnop');
+  });
+
+  it('of two runs are those of both together', () => {
+    const traffic = (lines: readonly string[]) => ({ ...emptyTraffic(), tallies: new Map([['log', tallyOf(lines)]]) });
+    const both = merge(
+      traffic(['a line 1', 'error: unexpected EOF']),
+      traffic(['a line 2', 'another', 'error: unexpected EOF']),
+    );
+    expect(both.tallies.get('log')).toMatchObject({
+      unrecognised: [
+        { shape: 'a line #', count: 2 },
+        { shape: 'another', count: 1 },
+      ],
+      notices: [{ count: 2, line: 2 }],
+    });
+  });
+
+  it('are told in one line where much was not recognised', () => {
+    const many = Array.from({ length: 40 }, (_, n) => `request ${n} done`);
+    const text = renderTerminal(reportOn({ log: [...many, ENVOY].join('\n') }), { colour: false, top: 1 });
+    expect(text).toMatch(/97 % of its 41 lines are of no format known here; 40\s+look\s+like\s+"request # done"/);
+    const few = renderTerminal(reportOn({ log: [...many.slice(0, 5), ENVOY].join('\n') }), { colour: false, top: 1 });
+    expect(few).not.toContain('no format known');
+  });
+});
+
+describe('messages of kubectl and the kubelet in a log', () => {
+  it.each([
+    ['error: unexpected EOF', 'cut there'],
+    ['error: stream error: stream ID 3; INTERNAL_ERROR; received from peer', 'cut there'],
+    ['Error from server (NotFound): pods "web-1" not found', 'missing'],
+    ['Error from server (BadRequest): a container name must be specified for pod web-1', 'missing'],
+    ['rpc error: code = NotFound desc = an error occurred when try to find container "0f": not found', 'cut there'],
+    ['unable to retrieve container logs for containerd://0f', 'cut there'],
+    ['failed to create fsnotify watcher: too many open files', 'cut there'],
+    ['failed to get logs: x', 'missing'],
+    ['Defaulted container "istio-proxy" out of: istio-proxy, app', 'other containers'],
+    ['error: you are attempting to follow 6 log streams, but maximum allowed concurrency is 5', 'missing'],
+  ])('%s', (message, meaning) => {
+    const report = reportOn({ log: [ENVOY, message].join('\n') });
+    expect(report.inputs[0]).toMatchObject({ skipped: 1, unrecognised: [], notices: [{ count: 1, line: 2 }] });
+    expect(report.problems.map((problem) => problem.message).join()).toContain(meaning);
+  });
+});
+
+describe('documents', () => {
+  const answer = { data: { result: [{ stream: { pod: 'a' }, values: [['1795262748841732001', ENVOY]] }] } };
+
+  it('of one line count the lines in them', () => {
+    const events = Array.from({ length: 5 }, () => ({ message: ENVOY })).concat([{ message: 'words' }]);
+    expect(tallyOf([JSON.stringify({ events })])).toMatchObject({ lines: 6, records: 5, skipped: 1, joined: 0 });
+  });
+
+  it('over many lines count their own lines', () => {
+    const lines = JSON.stringify(answer, null, 2).split('\n');
+    expect(tallyOf(lines)).toMatchObject({ lines: lines.length, records: 1, joined: lines.length - 1, skipped: 0 });
+  });
+
+  it('in which nothing is ours are lines like others', () => {
+    const text = JSON.stringify({ events: [{ message: 'a' }, { message: 'b' }] });
+    expect(tallyOf([text])).toMatchObject({ lines: 1, skipped: 1 });
+    const lines = JSON.stringify({ events: [{ message: 'a' }] }, null, 2).split('\n');
+    expect(tallyOf(lines)).toMatchObject({ lines: lines.length, skipped: lines.length });
+  });
+
+  it('that break off leave the lines behind them alone', () => {
+    const lines = JSON.stringify(answer, null, 2).split('\n').slice(0, 5);
+    const tally = tallyOf([...lines, ENVOY, ENVOY]);
+    expect(tally).toMatchObject({ lines: 7, records: 2 });
+    expect(accounted(tally)).toBe(7);
+  });
+
+  it('tables may have broken rows and end in the midst of a value', () => {
+    const row = `x,"${ENVOY.replaceAll('"', '""')}"`;
+    const tally = tallyOf(['"_time","_raw"', row, 'too,many,values', row, 'y,"open', 'and, open', 'still']);
+    expect(tally).toMatchObject({ lines: 7, records: 2 });
+    expect(accounted(tally)).toBe(tally.lines);
+  });
+
+  it('whatever comes, every line is accounted for and reading is linear', () => {
+    const piece = fc.constantFrom(
+      '{',
+      '[',
+      '  {',
+      '}',
+      ']',
+      '},',
+      '"a": [',
+      '"message": "x",',
+      `"log": ${JSON.stringify(ENVOY)}`,
+      '"1"',
+      '_raw,b',
+      '"a,b',
+      ENVOY,
+      ENVOY.slice(0, 80),
+      ENVOY.slice(80),
+      '',
+      JSON.stringify(answer),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 40 }), (texts) => {
+        const tally = tallyOf(texts);
+        expect(accounted(tally)).toBe(tally.lines);
+        expect(tally.unrecognised.reduce((sum, { count }) => sum + count, 0)).toBeLessThanOrEqual(tally.skipped);
+      }),
+    );
+    for (const text of ['[', '{', '  {', '"a": [', '_raw,"b', '{"log": [', `${ENVOY.slice(0, 90)}`]) {
+      const start = performance.now();
+      const tally = tallyOf(Array.from({ length: 20_000 }, () => text));
+      expect(performance.now() - start, text).toBeLessThan(20_000);
+      expect(accounted(tally)).toBe(tally.lines);
+    }
+  });
+});
