@@ -1,8 +1,22 @@
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { enforcerOf, requestName } from '../src/causes/envoy-record.ts';
-import type { Rule } from '../src/model/finding.ts';
+import type { Finding, Rule } from '../src/model/finding.ts';
+import type { MeshView, ObjectRef } from '../src/model/mesh.ts';
+import type { AuthorizationPolicy, PolicyRule } from '../src/model/policy.ts';
+import type { LogRecord } from '../src/model/record.ts';
+import type { Draft } from '../src/model/remedy.ts';
+import { decodeAuthorizationPolicy } from '../src/policy/decode.ts';
+import { decideObserved, observedProxy } from '../src/policy/envoy/observed.ts';
 import { inRoot } from '../src/remedy/commands/kubectl.ts';
-import { step } from '../src/remedy/edits/index.ts';
+import { showPolicy, step } from '../src/remedy/edits/index.ts';
+import {
+  CLUSTER_ISSUER,
+  issuerNames,
+  knownIssuers,
+  kubernetesIssuer,
+  tokenCommands,
+} from '../src/remedy/edits/tokens.ts';
+import { nameOf } from '../src/text/object-ref.ts';
 
 /** The ext_authz service said no. */
 export const rule: Rule = {
@@ -32,33 +46,105 @@ export const rule: Rule = {
     ],
   },
   on: ['envoy/request', 'envoy/connection'],
-  match(flow) {
-    const failure = envoyFailure(flow.record);
-    if (failure?.kind !== 'authorizer-denied') return null;
+  match(flow, mesh) {
     const { record } = flow;
+    const failure = envoyFailure(record);
+    if (failure?.kind !== 'authorizer-denied') return null;
+    const asking = customPolicies(record, mesh);
     const status = record.kind === 'request' && record.status !== null ? ` with status ${record.status}` : '';
-    const login = record.kind === 'request' && (record.status === 302 || record.status === 401);
+    const by =
+      asking.length === 0
+        ? ''
+        : ` AuthorizationPolicy ${asking.map(({ ref }) => nameOf(ref)).join(', ')} (CUSTOM) sent it there${providers(asking)}.`;
     return {
       certainty: failure.certainty,
-      cause: `${requestName(record)} was denied by the external authorizer${status}.${login ? ' The caller is not logged in.' : ''}`,
-      enforcedBy: enforcerOf(record),
+      cause: `${requestName(record)} was denied by the external authorizer${status}.${wantsLogin(record) ? ' The caller is not logged in: no policy is broken, and nothing behind this proxy saw the request.' : ''}${by}`,
+      enforcedBy:
+        enforcerOf(record) ?? (record.kind === 'diagnostic' ? null : (observedProxy(record, mesh)?.type ?? null)),
+      policies: asking.map(({ ref }) => ref),
       intended: 'likely',
       unchecked: ['Why: only the log of the authorizer says it.'],
     };
   },
-  propose(_finding, mesh) {
-    return [
-      step(
-        'investigate',
-        'Read the log of the external authorizer for this request; the provider of the CUSTOM policy says which it is.',
-        {
-          confirm: [
-            'kubectl get authorizationpolicies -A -o jsonpath=\'{range .items[?(@.spec.action=="CUSTOM")]}{.metadata.namespace}/{.metadata.name} {.spec.provider.name}{"\\n"}{end}\'',
-            inRoot(mesh, 'get configmap istio -o yaml'),
-            'kubectl -n AUTHORIZER_NAMESPACE logs deploy/AUTHORIZER --since=10m',
-          ],
-        },
-      ),
-    ];
+  propose(finding, mesh) {
+    const [flow] = finding.flows;
+    const login = flow !== undefined && wantsLogin(flow.record) ? [logIn(flow.record, mesh)] : [];
+    return [...login, readLog(finding, mesh)];
   },
 };
+
+/** An answer to a person: sign-in pages of oauth2-proxy have some 8 kB, a refusal that is meant for programs has a sentence. */
+const PAGE_BYTES = 2000;
+
+/** Redirects and 401 mean that credentials are missing, and so does a 403 with a whole page. */
+function wantsLogin(record: LogRecord): boolean {
+  if (record.kind !== 'request' || record.status === null) return false;
+  return (
+    [301, 302, 303, 307, 401].includes(record.status) || (record.status === 403 && (record.bytesSent ?? 0) > PAGE_BYTES)
+  );
+}
+
+/** A CUSTOM policy and its provider. */
+interface Asking {
+  readonly ref: ObjectRef;
+  readonly policy: AuthorizationPolicy;
+}
+
+/** The CUSTOM policies in force at the proxy; empty where the mesh does not tell which proxy that was. */
+function customPolicies(record: LogRecord, mesh: MeshView): readonly Asking[] {
+  const decision = record.kind === 'diagnostic' ? null : decideObserved(record, mesh);
+  return (decision?.determining ?? []).flatMap((ref) => {
+    const object = ref.kind === 'AuthorizationPolicy' ? mesh.object(ref) : null;
+    const decoded = object === null ? null : decodeAuthorizationPolicy(object);
+    return decoded?.ok === true && decoded.value.action === 'CUSTOM' ? [{ ref, policy: decoded.value }] : [];
+  });
+}
+
+function providers(asking: readonly Asking[]): string {
+  const names = new Set(asking.flatMap(({ policy }) => policy.provider ?? []));
+  return names.size === 0 ? '' : `, to provider ${[...names].join(', ')}`;
+}
+
+/** Nothing is to be changed in the mesh: the client has to say who it is. */
+function logIn(record: LogRecord, mesh: MeshView): Draft {
+  const issuers = knownIssuers(record, mesh);
+  const bypass = customPolicies(record, mesh).filter(({ policy }) => policy.rules.some(sparesTokens));
+  const issuer = kubernetesIssuer(issuers);
+  const sends =
+    bypass.length === 0
+      ? ''
+      : ` Requests with an Authorization header are not sent to the authorizer (AuthorizationPolicy ${bypass.map(({ ref }) => nameOf(ref)).join(', ')}).`;
+  const taken = issuers.length === 0 ? '' : ` Tokens of these issuers are taken: ${issuerNames(issuers)}.`;
+  return step(
+    'none',
+    `Let the client log in, or send a token in the header Authorization: Bearer.${sends}${taken}${issuer === null ? '' : ' A service account token is one.'} No policy needs a change.`,
+    {
+      risk: 'Do not exempt the path from the policies of the gateway: it would be open to everybody.',
+      confirm: [CLUSTER_ISSUER],
+      verify: tokenCommands(record, issuer, mesh),
+    },
+  );
+}
+
+/** Only requests without that header are meant: `request.headers[authorization]` with notValues `*`. */
+function sparesTokens({ when }: PolicyRule): boolean {
+  return when.some(({ key, notValues }) => /^request\.headers\[authorization\]$/i.test(key) && notValues.includes('*'));
+}
+
+function readLog({ policies }: Finding, mesh: MeshView): Draft {
+  return step(
+    'investigate',
+    'Read the log of the external authorizer for this request; the provider of the CUSTOM policy says which it is.',
+    {
+      confirm: [
+        ...(policies.length > 0
+          ? policies.map(showPolicy)
+          : [
+              'kubectl get authorizationpolicies -A -o jsonpath=\'{range .items[?(@.spec.action=="CUSTOM")]}{.metadata.namespace}/{.metadata.name} {.spec.provider.name}{"\\n"}{end}\'',
+            ]),
+        inRoot(mesh, 'get configmap istio -o yaml'),
+        'kubectl -n AUTHORIZER_NAMESPACE logs deploy/AUTHORIZER --since=10m',
+      ],
+    },
+  );
+}

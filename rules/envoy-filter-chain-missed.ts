@@ -1,7 +1,9 @@
 import { arrivedTls, type DestinationTls, tlsName } from '../src/causes/destination-tls.ts';
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { envoyFacts } from '../src/causes/envoy-record.ts';
-import type { Category, Certainty, Finding, Rule } from '../src/model/finding.ts';
+import { judgeFilterChain, type Place } from '../src/causes/filter-chain.ts';
+import { serversAt } from '../src/causes/gateway-server.ts';
+import type { Finding, Rule } from '../src/model/finding.ts';
 import type { MeshView, ObjectRef, Pod } from '../src/model/mesh.ts';
 import type { LogRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
@@ -10,8 +12,10 @@ import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { refOf } from '../src/remedy/edits/change.ts';
 import { changeDestinationTls } from '../src/remedy/edits/destination-rule.ts';
 import { enrolCaller, exemptPort, step } from '../src/remedy/edits/index.ts';
-import { parseHostPort } from '../src/text/address.ts';
-import { sourceName } from '../src/text/ends.ts';
+import { serveOutsiders, speakMutualTls } from '../src/remedy/edits/outside-gateway.ts';
+import { type HostPort, parseHostPort } from '../src/text/address.ts';
+import { nearNames } from '../src/text/near.ts';
+import { distinctRefs } from '../src/text/object-ref.ts';
 import { isPrivateAddress } from '../src/text/private-address.ts';
 
 /** A listener closed a connection that none of its filter chains fits: plaintext at a STRICT port, or an unknown SNI at a gateway. */
@@ -48,13 +52,18 @@ export const rule: Rule = {
     if (envoyFailure(flow.record)?.kind !== 'filter-chain') return null;
     const place = placeOf(flow.record, mesh);
     const sni = envoyFacts(flow.record)?.serverName ?? null;
-    const { category, certainty, cause } = judge(flow.record, place, sni);
+    const { category, certainty, cause } = judgeFilterChain(flow.record, place, sni, mesh);
+    const gateways =
+      place === 'gateway'
+        ? distinctRefs(serversAt(localOf(flow.record), mesh).map(({ gateway }) => refOf(gateway)))
+        : [];
     const setting = category === 'mutual-tls' ? settingOf(flow.record, mesh) : null;
     return {
       certainty,
       category,
       cause: setting === null ? cause : `${cause} ${tlsName(setting)} makes the sidecar of the caller do so.`,
-      policies: category === 'mutual-tls' ? policiesOf(flow.record, setting, mesh) : [],
+      policies:
+        place === 'gateway' ? gateways : category === 'mutual-tls' ? policiesOf(flow.record, setting, mesh) : [],
       enforcedBy: place ?? (category === 'mutual-tls' ? 'sidecar' : null),
       intended: 'unknown',
       unchecked:
@@ -69,8 +78,9 @@ export const rule: Rule = {
     };
   },
   propose(finding, mesh) {
-    if (finding.category === 'routing') return [repairListener(finding)];
     const [flow] = finding.flows;
+    if (finding.category === 'routing') return [repairListener(finding, flow?.record ?? null, mesh)];
+    if (flow !== undefined && placeOf(flow.record, mesh) === 'gateway') return atGateway(finding, flow.record, mesh);
     const setting = flow === undefined ? null : settingOf(flow.record, mesh);
     // What arrived is all that the line shows, so replaying it cannot prove a change at the caller: steps, not a change.
     if (setting !== null) return [{ ...changeDestinationTls(setting, true), changes: [] }];
@@ -88,80 +98,13 @@ function enrolUnlessMeshed(finding: Finding, mesh: MeshView): readonly Draft[] {
   return flow !== undefined && hasSidecar(callerPod(flow.record, mesh)) ? [] : enrolCaller(finding, mesh);
 }
 
-type Place = 'sidecar' | 'gateway' | 'waypoint' | null;
-
-interface Judgement {
-  readonly category: Category;
-  readonly certainty: Certainty;
-  readonly cause: string;
-}
-
-/** East-west gateways route by the SNI of mesh clients on this port (istio manifests/charts/gateway). */
-const EAST_WEST_PORT = 15443;
-
-function judge(record: LogRecord, place: Place, sni: string | null): Judgement {
-  const local = envoyFacts(record)?.downstreamLocal ?? 'the listener';
-  const caller = sourceName(record);
-  if (place === 'waypoint') {
-    return routing(
-      'likely',
-      `${caller} reached this waypoint for ${local}, and it has no Service with that address and port.`,
-    );
-  }
-  if (place === 'gateway') {
-    return sni === null
-      ? routing(
-          'likely',
-          `${caller} came to ${local} of the gateway in plaintext or without a host name (SNI), and every server there wants one.`,
-        )
-      : routing('likely', `No TLS server of the gateway at ${local} serves the host name ${sni}.`);
-  }
-  if (sni === null) {
-    return mutualTls(
-      'likely',
-      `${caller} spoke plaintext to ${local}, and the workload accepts mutual TLS only (STRICT).`,
-    );
-  }
-  if (isMeshName(sni)) {
-    return parseHostPort(local)?.port === EAST_WEST_PORT
-      ? routing('likely', `No Service of this network answers to the name ${sni} at the east-west gateway ${local}.`)
-      : mutualTls(
-          'likely',
-          `${caller} spoke mutual TLS to ${local}, and the workload takes none on this port (PeerAuthentication DISABLE).`,
-        );
-  }
-  const spoken = `${caller} spoke TLS of its own (host name ${sni}) to ${local}`;
-  return place === 'sidecar'
-    ? mutualTls(
-        'likely',
-        `${spoken}, a port that is declared as HTTP: only mutual TLS of the mesh or plaintext fit there.`,
-      )
-    : routing(
-        'possible',
-        `${spoken}, and no filter chain serves that name: a gateway without such a host, or a port that is declared as HTTP.`,
-      );
-}
-
-function routing(certainty: Certainty, cause: string): Judgement {
-  return { category: 'routing', certainty, cause };
-}
-
-function mutualTls(certainty: Certainty, cause: string): Judgement {
-  return { category: 'mutual-tls', certainty, cause };
-}
-
-/** Names that Istio's clients put into the SNI: `outbound_.80_.v1_.web.shop.svc.cluster.local`. */
-function isMeshName(sni: string): boolean {
-  return /^(?:outbound|inbound)_?\./.test(sni);
-}
-
 /**
  * Whose listener it was. The line has no cluster that would tell: what is left are the reporter, the pod behind the address
  * and, as sidecars are reached by pods, a caller from outside the private address ranges.
  */
 function placeOf(record: LogRecord, mesh: MeshView): Place {
   if (record.reporter === 'gateway' || record.reporter === 'waypoint') return record.reporter;
-  const local = parseHostPort(envoyFacts(record)?.downstreamLocal ?? null)?.host ?? '';
+  const local = localOf(record)?.host ?? '';
   const pod = mesh.podByIp(local);
   if (pod !== null) return isGateway(pod) ? 'gateway' : 'sidecar';
   if (mesh.serviceByIp(local) !== null) return 'waypoint';
@@ -172,7 +115,7 @@ function placeOf(record: LogRecord, mesh: MeshView): Place {
 
 /** What makes a caller that has a sidecar speak otherwise than with mutual TLS; null: nothing that is known. */
 function settingOf(record: LogRecord, mesh: MeshView): DestinationTls | null {
-  const local = parseHostPort(envoyFacts(record)?.downstreamLocal ?? null);
+  const local = localOf(record);
   const pod = local === null ? null : mesh.podByIp(local.host);
   const caller = callerPod(record, mesh);
   if (pod === null || local?.port === undefined || local.port === null || !hasSidecar(caller)) return null;
@@ -229,10 +172,27 @@ function repairCaller(finding: Finding): Draft {
   );
 }
 
-function repairListener(finding: Finding): Draft {
+function atGateway(finding: Finding, record: LogRecord, mesh: MeshView): readonly Draft[] {
+  const local = localOf(record);
+  const pod = local === null ? null : mesh.podByIp(local.host);
+  if (pod === null) return [repairListener(finding, record, mesh)];
+  return hasSidecar(callerPod(record, mesh))
+    ? [speakMutualTls()]
+    : [serveOutsiders(pod, serversAt(local, mesh), mesh), ...enrolCaller(finding, mesh)];
+}
+
+function localOf(record: LogRecord): HostPort | null {
+  return parseHostPort(envoyFacts(record)?.downstreamLocal ?? null);
+}
+
+function repairListener(finding: Finding, record: LogRecord | null, mesh: MeshView): Draft {
+  const sni = record === null ? null : (envoyFacts(record)?.serverName ?? null);
+  const hosts = record === null ? [] : serversAt(localOf(record), mesh).flatMap((server) => server.hosts);
+  const near = sni === null ? [] : nearNames(sni, hosts);
+  const meant = near.length === 0 ? '' : ` Perhaps ${near.join(' or ')} was meant.`;
   return step(
     'configuration',
-    'Add the host name to a server of the Gateway, or let the client ask for one that is served.',
+    `Add the host name to a server of the Gateway, or let the client ask for one that is served.${meant}`,
     {
       confirm: [
         'kubectl get gateways.networking.istio.io -A -o yaml',

@@ -8,6 +8,8 @@ import { observedProxy, requestAuthenticationsAt } from '../src/policy/envoy/obs
 import { enforcerNamespace } from '../src/remedy/commands/enforcer.ts';
 import { inRoot } from '../src/remedy/commands/kubectl.ts';
 import { showPolicy, step } from '../src/remedy/edits/index.ts';
+import { CLUSTER_ISSUER, issuerNames, type KnownIssuer, knownIssuers } from '../src/remedy/edits/tokens.ts';
+import { nameOf } from '../src/text/object-ref.ts';
 
 /** RequestAuthentication refused the token, with the reason in the details. */
 export const rule: Rule = {
@@ -62,8 +64,11 @@ export const rule: Rule = {
     };
   },
   propose(finding, mesh) {
-    const message = finding.flows[0] === undefined ? '' : (envoyFailure(finding.flows[0].record)?.text ?? '');
-    return [repairToken(finding, mesh, message === '' ? null : jwtReason(message))];
+    const [flow] = finding.flows;
+    const message = flow === undefined ? '' : (envoyFailure(flow.record)?.text ?? '');
+    const issuers = flow === undefined ? [] : knownIssuers(flow.record, mesh);
+    const reason = message === '' ? null : jwtReason(message);
+    return [repairToken(finding, mesh, reason, issuers)];
   },
 };
 
@@ -87,28 +92,61 @@ const REPAIRS: Readonly<Record<JwtReason, string>> = {
   expired: 'Let the caller renew its token before it expires; no policy needs a change.',
   'not-yet-valid': 'Check the clocks of the issuer and of the node; no policy needs a change.',
   issuer:
-    'Compare iss of the token with jwtRules.issuer, letter by letter and with the trailing slash, and correct the one that is wrong.',
+    'Decode iss of the token and compare it with jwtRules.issuer, letter by letter and with the trailing slash. If the issuer is trusted, add a jwtRule with it and its jwksUri to a RequestAuthentication, and leave the others; else let the caller use a token of an issuer that is taken.',
   audience:
-    'Add the audience of the token to jwtRules.audiences, or let the issuer put the expected one into the token.',
-  signature: 'Check that istiod can fetch the keys from jwksUri, and that the token is signed by that issuer.',
-  key: 'Check jwksUri; after a key rotation wait until istiod has refreshed the keys (20 minutes).',
+    'Let the caller ask for a token with an audience that is taken (kubectl create token --audience), or add the audience of its token to jwtRules.audiences if it is meant for this mesh.',
+  signature:
+    'Check that istiod can fetch the keys from jwksUri (until it can, it hands out a substitute that fits no token), and that the token is signed by that issuer.',
+  key: 'After a key rotation or a restart of the issuer: make jwksUri reachable for istiod and wait for its next refresh (20 minutes, PILOT_JWT_PUB_KEY_REFRESH_INTERVAL), then log in again, so that the token is signed with a current key. Else check jwksUri.',
   fetch: 'Give the proxy a way to jwksUri: a ServiceEntry, and network policies that let it out.',
   malformed: 'Let the caller send a JWT; an opaque token does not belong where the RequestAuthentication looks.',
   several: 'Let the caller send one token, in one place.',
 };
 
-function repairToken(finding: Finding, mesh: MeshView, reason: JwtReason | null): Draft {
-  const aboutKeys = reason === 'signature' || reason === 'key' || reason === 'fetch';
+/** Reasons for which it helps to know whose tokens are taken, and where the keys come from. */
+const ABOUT_ISSUER: ReadonlySet<JwtReason | null> = new Set(['issuer', 'audience', null]);
+const ABOUT_KEYS: ReadonlySet<JwtReason | null> = new Set(['signature', 'key', 'fetch']);
+
+function repairToken(
+  finding: Finding,
+  mesh: MeshView,
+  reason: JwtReason | null,
+  issuers: readonly KnownIssuer[],
+): Draft {
+  const what = reason === null ? 'Find the reason: the body of the answer says it.' : REPAIRS[reason];
   return step(
     reason === 'issuer' || reason === 'audience' ? 'configuration' : 'investigate',
-    reason === null ? 'Find the reason: the body of the answer says it.' : REPAIRS[reason],
+    `${what}${known(reason, issuers)}`,
     {
+      risk:
+        reason === 'issuer'
+          ? 'Whoever the added issuer gives tokens to is let in: add one only that you trust. Never add an issuer because a refused token named it.'
+          : null,
       confirm: [
         ...(finding.policies.length > 0 ? finding.policies.map(showPolicy) : listPolicies(finding)),
-        ...(aboutKeys ? [inRoot(mesh, 'logs deploy/istiod | grep -i jwks')] : []),
+        ...(reason === 'issuer' ? [CLUSTER_ISSUER] : []),
+        ...(ABOUT_KEYS.has(reason) ? [inRoot(mesh, 'logs deploy/istiod | grep -i -e jwks -e "public key"')] : []),
       ],
     },
   );
+}
+
+/** What the mesh takes, as sentences with a blank in front; empty where that is not known or does not help. */
+function known(reason: JwtReason | null, issuers: readonly KnownIssuer[]): string {
+  if (issuers.length === 0) return '';
+  if (ABOUT_KEYS.has(reason)) {
+    const places = issuers
+      .slice(0, 4)
+      .map(
+        ({ ref, issuer, jwksUri }) =>
+          `${jwksUri ?? `found by way of ${issuer}`} (RequestAuthentication ${nameOf(ref)})`,
+      );
+    return ` The keys come from ${places.join(', ')}.`;
+  }
+  if (!ABOUT_ISSUER.has(reason)) return '';
+  const audiences = reason === 'audience' ? [...new Set(issuers.flatMap((entry) => entry.audiences))] : [];
+  const forWhom = audiences.length === 0 ? '' : ` Audiences that are taken: ${audiences.slice(0, 5).join(', ')}.`;
+  return ` Issuers that are taken: ${issuerNames(issuers)}.${forWhom}`;
 }
 
 function listPolicies(finding: Finding): readonly string[] {

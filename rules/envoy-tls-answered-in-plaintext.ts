@@ -1,13 +1,19 @@
-import { dialledTls, tlsName } from '../src/causes/destination-tls.ts';
+import { type DestinationTls, dialledTls, tlsName } from '../src/causes/destination-tls.ts';
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { calledName } from '../src/causes/envoy-record.ts';
-import type { Rule } from '../src/model/finding.ts';
+import { type GatewayServer, isPlaintext, serverName, serversOf } from '../src/causes/gateway-server.ts';
+import type { Finding, Rule } from '../src/model/finding.ts';
+import type { MeshView } from '../src/model/mesh.ts';
+import type { LogRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
 import { listPods } from '../src/remedy/commands/kubectl.ts';
 import { listDestinationRules, serviceOf } from '../src/remedy/commands/proxy.ts';
+import { calledPods } from '../src/remedy/edits/blocked-call.ts';
 import { refOf } from '../src/remedy/edits/change.ts';
-import { changeDestinationTls } from '../src/remedy/edits/destination-rule.ts';
+import { changeDestinationTls, exceptHost, isForManyHosts } from '../src/remedy/edits/destination-rule.ts';
+import { secureServers } from '../src/remedy/edits/gateway-tls.ts';
 import { step } from '../src/remedy/edits/index.ts';
+import { distinctRefs } from '../src/text/object-ref.ts';
 
 /** The client side started TLS towards a server that speaks plaintext. */
 export const rule: Rule = {
@@ -38,27 +44,105 @@ export const rule: Rule = {
     const failure = envoyFailure(record);
     if (failure?.kind !== 'tls-to-plaintext') return null;
     const setting = dialledTls(record, mesh);
+    const servers = plainServers(record, mesh);
     const told = setting === null ? '' : ` ${tlsName(setting)} told the proxy to speak TLS.`;
+    const why =
+      servers.length === 0
+        ? 'it has no sidecar, or the port speaks no TLS'
+        : `it is a gateway, and ${servers.map(serverName).join(' and ')} takes plaintext there`;
     return {
       certainty: failure.certainty,
-      cause: `The proxy started TLS towards ${calledName(record)}, and that answered in plaintext: it has no sidecar, or the port speaks no TLS.${told}`,
-      policies: setting === null ? [] : [refOf(setting.rule)],
+      cause: `The proxy started TLS towards ${calledName(record)}, and that answered in plaintext: ${why}.${told}`,
+      policies: [
+        ...(setting === null ? [] : [refOf(setting.rule)]),
+        ...distinctRefs(servers.map(({ gateway }) => refOf(gateway))),
+      ],
       intended: 'no',
     };
   },
   propose(finding, mesh) {
-    const { destination, flows } = finding;
-    const setting = flows[0] === undefined ? null : dialledTls(flows[0].record, mesh);
-    const commands = [listDestinationRules(destination), listPods(serviceOf(destination).namespace)];
-    return [
-      step('enrol', 'Give the destination a sidecar, if it is meant to be in the mesh.', {
-        risk: 'Its pods must be restarted.',
-        confirm: commands,
-      }),
-      setting === null ? removeTlsBlock(commands) : changeDestinationTls(setting, false),
-    ];
+    const [flow] = finding.flows;
+    if (flow === undefined) return [];
+    const servers = plainServers(flow.record, mesh);
+    const [pod] = targetOf(flow.record, mesh)?.pods ?? [];
+    if (pod !== undefined && servers.length > 0) {
+      const isMutual = dialledTls(flow.record, mesh)?.mode === 'ISTIO_MUTUAL';
+      const commands = [listDestinationRules(finding.destination)];
+      return [isMutual ? secureServers(pod, servers, mesh) : removeTlsBlock(commands), ...goWithoutGateway(finding)];
+    }
+    return outsideMesh(finding, flow.record, mesh);
   },
 };
+
+/** The pods that were called, as far as the mesh tells. */
+function targetOf(record: LogRecord, mesh: MeshView): ReturnType<typeof calledPods>[number] | null {
+  return record.kind === 'diagnostic' ? null : (calledPods(record, mesh)[0] ?? null);
+}
+
+/** The servers of the gateway that was called, if all of that port speak plaintext. */
+function plainServers(record: LogRecord, mesh: MeshView): readonly GatewayServer[] {
+  const target = targetOf(record, mesh);
+  const [pod] = target?.pods ?? [];
+  if (target === null || pod === undefined) return [];
+  const servers = serversOf(pod, mesh).filter(({ port }) => port === target.port);
+  return servers.every(isPlaintext) ? servers : [];
+}
+
+/** A rule for one host changes; one for many stays, as it is meant for others too, and this host is excepted. */
+function outsideMesh(finding: Finding, record: LogRecord, mesh: MeshView): readonly Draft[] {
+  const { destination } = finding;
+  const commands = [listDestinationRules(destination), listPods(serviceOf(destination).namespace)];
+  const enrol = step('enrol', 'Give the destination a sidecar, if it is meant to be in the mesh.', {
+    risk: 'Its pods must be restarted.',
+    confirm: commands,
+  });
+  const setting = dialledTls(record, mesh);
+  if (setting === null) return [enrol, removeTlsBlock(commands)];
+  const pods = targetOf(record, mesh)?.pods ?? [];
+  const isMeshed = pods.length > 0 && pods.every(({ dataplane }) => dataplane === 'sidecar' || dataplane === 'ambient');
+  if (isMeshed) return [speakAsMesh(setting, commands)];
+  if (!isForManyHosts(setting)) return [enrol, changeDestinationTls(setting, false)];
+  const host = destination.service;
+  return host === null || pods.length === 0
+    ? [enrol, exceptByHand(setting, commands)]
+    : [enrol, exceptHost(setting, host, mesh)];
+}
+
+/** The pods have a proxy: TLS of the client's own goes past it to an application that speaks plaintext. */
+function speakAsMesh(setting: DestinationTls, commands: readonly string[]): Draft {
+  if (setting.mode !== 'ISTIO_MUTUAL' && !isForManyHosts(setting)) return changeDestinationTls(setting, true);
+  return step(
+    'investigate',
+    'Find out why the proxy of the destination did not end TLS: a port that is excluded from it, or a PeerAuthentication with mode DISABLE for that port.',
+    { confirm: [...commands, 'kubectl get peerauthentications -A -o yaml'] },
+  );
+}
+
+function exceptByHand(setting: DestinationTls, commands: readonly string[]): Draft {
+  return step(
+    'configuration',
+    `If the destination can never be in the mesh, except its host from ${tlsName(setting)} by a DestinationRule of its own with tls.mode DISABLE, in the namespace of the Service.`,
+    { risk: 'Traffic to that host is then plaintext. Do not change the rule for many hosts.', confirm: commands },
+  );
+}
+
+/** Gateways of Knative and KServe for calls within the cluster. */
+const LOCAL_GATEWAY = /^(?:knative-local-gateway|kserve-local-gateway|cluster-local-gateway)\./;
+
+/** KServe leads calls within the cluster over that gateway by a VirtualService that can be left out. */
+function goWithoutGateway({ destination }: Finding): readonly Draft[] {
+  if (!LOCAL_GATEWAY.test(destination.service ?? '')) return [];
+  return [
+    step(
+      'configuration',
+      'With KServe: set disableIstioVirtualHost to true in key ingress of ConfigMap inferenceservice-config and restart the controller, so that clients call the predictor itself and not the gateway.',
+      {
+        risk: 'Hosts without -predictor stop answering within the cluster.',
+        confirm: ['kubectl get configmap inferenceservice-config -A -o yaml'],
+      },
+    ),
+  ];
+}
 
 function removeTlsBlock(commands: readonly string[]): Draft {
   return step(

@@ -55,9 +55,13 @@ import { rule as envoyUpstreamTimedOut } from './envoy-upstream-timed-out.ts';
 import { rule as envoyUpstreamUnreached } from './envoy-upstream-unreached.ts';
 import { rule as envoyWorkloadCertificateFailed } from './envoy-workload-certificate-failed.ts';
 import { rule as envoyXdsDisconnected } from './envoy-xds-disconnected.ts';
+import { rule as gatewaySecretMissed } from './gateway-secret-missed.ts';
 import { rule as knativePlaintextRefused } from './knative-plaintext-refused.ts';
 import { rule as knativeRequestDenied } from './knative-request-denied.ts';
 import { rule as knativeRevisionUnreached } from './knative-revision-unreached.ts';
+import { rule as kubeletProbeBlocked } from './kubelet-probe-blocked.ts';
+import { rule as kubeletProbeClosed } from './kubelet-probe-closed.ts';
+import { rule as kubeletProbeFailed } from './kubelet-probe-failed.ts';
 import { rule as platformBindFailed } from './platform-bind-failed.ts';
 import { rule as platformCertificateUnissued } from './platform-certificate-unissued.ts';
 import { rule as platformCniUnreachable } from './platform-cni-unreachable.ts';
@@ -71,6 +75,8 @@ import { rule as platformTunnelDied } from './platform-tunnel-died.ts';
 import { rule as platformWorkloadAwaited } from './platform-workload-awaited.ts';
 import { rule as platformXdsDisconnected } from './platform-xds-disconnected.ts';
 import { rule as platformZtunnelMissing } from './platform-ztunnel-missing.ts';
+import { rule as webhookCertificateRefused } from './webhook-certificate-refused.ts';
+import { rule as webhookUnreached } from './webhook-unreached.ts';
 import { rule as ztunnelAllowMissed } from './ztunnel-allow-missed.ts';
 import { rule as ztunnelApplicationRefused } from './ztunnel-application-refused.ts';
 import { rule as ztunnelApplicationUnreachable } from './ztunnel-application-unreachable.ts';
@@ -175,9 +181,13 @@ export const rules: readonly Rule[] = [
   envoyUpstreamUnreached,
   envoyWorkloadCertificateFailed,
   envoyXdsDisconnected,
+  gatewaySecretMissed,
   knativePlaintextRefused,
   knativeRequestDenied,
   knativeRevisionUnreached,
+  kubeletProbeBlocked,
+  kubeletProbeClosed,
+  kubeletProbeFailed,
   platformBindFailed,
   platformCertificateUnissued,
   platformCniUnreachable,
@@ -191,6 +201,8 @@ export const rules: readonly Rule[] = [
   platformWorkloadAwaited,
   platformXdsDisconnected,
   platformZtunnelMissing,
+  webhookCertificateRefused,
+  webhookUnreached,
   ztunnelAllowMissed,
   ztunnelApplicationRefused,
   ztunnelApplicationUnreachable,

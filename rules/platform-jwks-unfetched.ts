@@ -1,6 +1,9 @@
 import type { Match, Rule } from '../src/model/finding.ts';
+import type { ObjectRef } from '../src/model/mesh.ts';
 import { inRoot } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
+import { type KnownIssuer, knownIssuers } from '../src/remedy/edits/tokens.ts';
+import { distinctRefs, nameOf } from '../src/text/object-ref.ts';
 
 const MESSAGE =
   /failed to (?:fetch|refresh) (?:jwt )?public key from|jwks key is not yet fetched|failed to fetch jwks|fake jwks/i;
@@ -29,13 +32,16 @@ export const rule: Rule = {
     cites: ['istio 86c9f01f pilot/pkg/model/jwks_resolver.go'],
   },
   on: ['istiod/diagnostic', 'istio-agent/diagnostic'],
-  match(flow) {
+  match(flow, mesh) {
     const { record } = flow;
     if (record.kind !== 'diagnostic' || !MESSAGE.test(record.message)) return null;
     const uri = URI.exec(record.message)?.[0] ?? '';
+    const asking = askingFor(uri, knownIssuers(record, mesh));
+    const named = asking.length === 0 ? '' : ` RequestAuthentication ${asking.map(nameOf).join(', ')} needs them.`;
     return {
       certainty: 'certain',
-      cause: `istiod cannot fetch the keys of a token issuer${uri === '' ? '' : ` from ${uri}`}; proxies refuse all tokens of it meanwhile.`,
+      cause: `istiod cannot fetch the keys of a token issuer${uri === '' ? '' : ` from ${uri}`}; proxies refuse all tokens of it meanwhile.${named}`,
+      policies: asking,
       subject: [uri],
     } satisfies Match;
   },
@@ -43,7 +49,7 @@ export const rule: Rule = {
     return [
       step(
         'configuration',
-        'Make the jwksUri reachable for istiod, or put the keys inline into the RequestAuthentication.',
+        'Make the jwksUri reachable for istiod, or put the keys inline into the RequestAuthentication. istiod tries again by itself (every 20 minutes, PILOT_JWT_PUB_KEY_REFRESH_INTERVAL).',
         {
           confirm: [
             inRoot(mesh, 'logs deploy/istiod --tail=500'),
@@ -55,3 +61,12 @@ export const rule: Rule = {
     ];
   },
 };
+
+/** Without a jwksUri istiod asks the issuer itself where its keys are. */
+function askingFor(uri: string, issuers: readonly KnownIssuer[]): readonly ObjectRef[] {
+  if (uri === '') return [];
+  const asking = issuers.filter(
+    ({ issuer, jwksUri }) => jwksUri === uri || issuer === uri || (jwksUri === null && uri.startsWith(issuer)),
+  );
+  return distinctRefs(asking.map(({ ref }) => ref));
+}

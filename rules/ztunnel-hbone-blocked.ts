@@ -1,5 +1,7 @@
 import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
+import { admitPeer, blockedBecause } from '../src/remedy/edits/admit-peer.ts';
+import { blockedCall } from '../src/remedy/edits/blocked-call.ts';
 import { openHbonePort } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
 
@@ -34,10 +36,13 @@ export const rule: Rule = {
       flow.maxDurationMs !== null && flow.maxDurationMs > 15_000
         ? ` Connections queued up to ${Math.round(flow.maxDurationMs / 1000)} s behind it.`
         : '';
+    const call = blockedCall(flow.record, mesh);
     const isFragment = flow.record.kind === 'connection' && flow.record.destination.address === null;
     return {
       certainty: isFragment ? 'likely' : 'certain',
-      cause: `Nothing came back from port 15008 when ${sourceName(flow.record)} called ${destinationName(flow.record)}: a NetworkPolicy or firewall drops it, or the pod is gone.${waited}`,
+      cause: `Nothing came back from port 15008 when ${sourceName(flow.record)} called ${destinationName(flow.record)}${call?.proven === true ? `. ${blockedBecause(call)}` : ': a NetworkPolicy or firewall drops it, or the pod is gone.'}${waited}`,
+      policies: call?.proven === true ? call.decision.determining : [],
+      nearMiss: call?.proven === true ? call.decision.nearMiss : [],
       unchecked: mesh.known
         ? []
         : [
@@ -46,6 +51,10 @@ export const rule: Rule = {
     } satisfies Match;
   },
   propose(finding, mesh) {
-    return openHbonePort(finding, mesh);
+    const drafts = openHbonePort(finding, mesh);
+    const [flow] = finding.flows;
+    const call =
+      flow === undefined || drafts.some(({ changes }) => changes.length > 0) ? null : blockedCall(flow.record, mesh);
+    return call?.proven === true ? [...admitPeer(call, mesh), ...drafts] : drafts;
   },
 };

@@ -1,6 +1,8 @@
 import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Match, Rule } from '../src/model/finding.ts';
 import { wordOr } from '../src/remedy/commands/kubectl.ts';
+import { admitPeer, blockedBecause } from '../src/remedy/edits/admit-peer.ts';
+import { blockedCall } from '../src/remedy/edits/blocked-call.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
 
@@ -26,17 +28,23 @@ export const rule: Rule = {
     cites: ['istio/ztunnel 62d82653 src/proxy/outbound.rs'],
   },
   on: ['ztunnel/connection'],
-  match(flow) {
+  match(flow, mesh) {
     const kind = ztunnelErrorOf(flow.record)?.kind;
     if (kind !== 'plain-timed-out' && kind !== 'plain-unreachable') return null;
     const how =
       kind === 'plain-timed-out' ? 'did not answer within ten seconds' : 'cannot be reached: the network rejects it';
+    const call = blockedCall(flow.record, mesh);
     return {
       certainty: 'certain',
-      cause: `${destinationName(flow.record)}, called by ${sourceName(flow.record)} without a tunnel, ${how}.`,
+      cause: `${destinationName(flow.record)}, called by ${sourceName(flow.record)} without a tunnel, ${how}.${call?.proven === true ? ` ${blockedBecause(call)}` : ''}`,
+      policies: call?.proven === true ? call.decision.determining : [],
+      nearMiss: call?.proven === true ? call.decision.nearMiss : [],
     } satisfies Match;
   },
-  propose(finding) {
+  propose(finding, mesh) {
+    const [flow] = finding.flows;
+    const call = flow === undefined ? null : blockedCall(flow.record, mesh);
+    if (call?.proven === true) return admitPeer(call, mesh);
     const { address, port } = finding.destination;
     const target = `${wordOr(address, 'DESTINATION_ADDRESS')} ${port ?? 'DESTINATION_PORT'}`;
     return [

@@ -8,7 +8,7 @@ import { Failure } from '../src/model/failure.ts';
 import type { KubeObject, MeshView } from '../src/model/mesh.ts';
 import { decide } from '../src/policy/decide.ts';
 import type { Probe } from '../src/policy/way/probe.ts';
-import { aboveCeiling } from '../src/remedy/ceiling.ts';
+import { aboveCeiling } from '../src/remedy/guard/ceiling.ts';
 import { decodeKubeObject } from '../src/text/kube-object.ts';
 import { namespace, pod, policy, probeFrom, smallMesh } from './small-mesh.ts';
 

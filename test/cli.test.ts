@@ -92,11 +92,11 @@ describe('meshmend analyze', () => {
     expect(out.trimEnd().split('\n').at(-2)).toMatch(/^next: meshmend explain /);
   });
 
-  it('a finding takes about a dozen lines', () => {
+  it('a finding takes one or two dozen lines', () => {
     const { out } = run([A, B, '--mesh', 'fixtures/demo/mesh.yaml']);
     const blocks = out.split('\n\n').filter((block) => /^\d+ +(?:ERROR|WARNING)/.test(block));
     expect(blocks.length).toBeGreaterThan(5);
-    for (const block of blocks) expect(block.split('\n').length).toBeLessThanOrEqual(24);
+    for (const block of blocks) expect(block.split('\n').length).toBeLessThanOrEqual(30);
   });
 
   it('-o ndjson prints one finding a line and a summary', () => {

@@ -6,7 +6,7 @@ import type { Draft } from '../src/model/remedy.ts';
 import { decide } from '../src/policy/decide.ts';
 import { validateForApply } from '../src/policy/validate.ts';
 import { applyChanges } from '../src/remedy/apply.ts';
-import { asDryRun } from '../src/remedy/dry-run.ts';
+import { asDryRun } from '../src/remedy/wishes/dry-run.ts';
 import { decodeKubeObject } from '../src/text/kube-object.ts';
 import { recordOf, valueAt } from '../src/text/untyped.ts';
 import { changeOf, draftOfChanges, namespace, pod, policy, probeFrom, smallMesh } from './small-mesh.ts';

@@ -7,7 +7,7 @@ import type { Finding } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import { type Draft, NO_WISHES, type Remedy } from '../src/model/remedy.ts';
 import { exceptCaller } from '../src/remedy/edits/index.ts';
-import { namesCaller, withhold } from '../src/remedy/withhold.ts';
+import { namesCaller, withhold } from '../src/remedy/guard/withhold.ts';
 import { parseCaller } from '../src/text/caller-id.ts';
 import { listOf, recordOf, textOf, valueAt } from '../src/text/untyped.ts';
 import { reportOn } from './analysis.ts';

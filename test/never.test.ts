@@ -6,7 +6,7 @@ import { createMesh, unknownMesh } from '../src/mesh/view.ts';
 import type { Finding } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import { type Draft, NO_WISHES, type ObjectChange } from '../src/model/remedy.ts';
-import { forbiddenAdvice, NEVER } from '../src/remedy/guard.ts';
+import { forbiddenAdvice, NEVER } from '../src/remedy/guard/guard.ts';
 import { askedOn } from './asked.ts';
 import {
   arbitraryCall,

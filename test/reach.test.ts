@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createMesh, unknownMesh } from '../src/mesh/view.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { ObjectChange, Reach } from '../src/model/remedy.ts';
-import { reachOf } from '../src/remedy/reach.ts';
+import { reachOf } from '../src/remedy/reach/reach.ts';
 import { reachText } from '../src/render/reach.ts';
 import { fullLength } from '../src/text/shortened.ts';
 import { changeOf, draftOfChanges, namespace, pod, policy, smallMesh } from './small-mesh.ts';
@@ -189,7 +189,7 @@ describe('what is not known, and what is much', () => {
     const mesh = smallMesh([pod('shop', 'cron', 'web'), policy('pay', 'wide', {})]);
     const change = changeOf(null, policy('pay', 'new', admitting(WEB)));
     expect(reachText(reach(mesh, change))).toBe(
-      `2 workloads run as ${WEB}; the change applies to 1 workload; also selecting: AuthorizationPolicy pay/wide`,
+      `2 workloads run as ${WEB}; also selecting: AuthorizationPolicy pay/wide`,
     );
     expect(reachText(reach(unknownMesh, change))).toBeNull();
   });

@@ -15,19 +15,14 @@ const TOLD: Readonly<Record<string, readonly string[]>> = {
   'mtls-strict-plaintext': ['mutual-tls'],
   'networkpolicy-hbone': ['network'],
   networkpolicy: ['network'],
+  'networkpolicy-probe': ['network'],
+  webhook: ['mutual-tls'],
   availability: ['upstream'],
   'gateway-tls': ['mutual-tls', 'routing', 'identity'],
   'gateway-authn': ['external-authorization', 'authentication'],
   routing: ['routing'],
   'silent-allow': [],
 };
-
-/** Incidents whose logs are no proxy's lines (probes seen by the kubelet, a webhook's client, a secret): nothing to read. */
-const NOT_IN_PROXY_LOGS = [
-  'S04-networkpolicy-blocks-kubelet-probes-ambient',
-  'S24-knative-webhook-x509-under-mesh-strict',
-  'S28-border-tls-secret-in-wrong-namespace',
-];
 
 const names = hasShared ? readdirSync(shared('scenarios')).map((file) => file.replace(/\.yaml$/, '')) : [];
 
@@ -39,7 +34,7 @@ describe.skipIf(!hasShared)(needsShared('incidents, from their log shapes to a f
     return { name, scenario, report };
   });
 
-  it.each(judged.filter(({ name }) => !NOT_IN_PROXY_LOGS.includes(name)))('$name', ({ scenario, report }) => {
+  it.each(judged)('$name', ({ scenario, report }) => {
     const told: readonly string[] = categoriesOf(report);
     const wanted = TOLD[textOf(scenario['category']) ?? ''];
     expect(wanted, `no expectation for ${scenario['category']}`).toBeDefined();

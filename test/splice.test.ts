@@ -11,7 +11,7 @@ import { createMesh, withObjects } from '../src/mesh/view.ts';
 import type { ObjectChange } from '../src/model/remedy.ts';
 import { patchObject } from '../src/remedy/edits/change.ts';
 import type { Edit } from '../src/remedy/edits/json-patch.ts';
-import { diffOf, spliceChange, withDiffs } from '../src/remedy/splice.ts';
+import { diffOf, spliceChange, withDiffs } from '../src/remedy/splice/splice.ts';
 import { changeLines } from '../src/render/change.ts';
 import { isRecord } from '../src/text/kube-object.ts';
 import { type Choose, writeYaml } from './yaml-writer.ts';

@@ -84,6 +84,8 @@ function sourceOf(flow: Flow, record: ConnectionRecord | RequestRecord, mesh: Me
 
 /** Who opened the connection, where the line does not print an address of its own: the proxy beside it, or the kubelet. */
 function onTheWire(record: ConnectionRecord | RequestRecord, mesh: MeshView): ProbeSource | null {
+  // The API server speaks TLS to webhooks, from wherever it stands.
+  if (record.proxy === 'kubernetes' && record.service !== null) return { kind: 'plain', ip: '', tls: true, pod: null };
   const source = callerOf(record, mesh);
   if (source === null) return null;
   return 'ip' in source ? { kind: 'plain', ip: source.ip, tls: false, pod: null } : ofPod(source);

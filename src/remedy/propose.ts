@@ -4,18 +4,18 @@ import type { KubeObject } from '../model/mesh.ts';
 import type { Draft, Remedy } from '../model/remedy.ts';
 import type { Problem } from '../model/report.ts';
 import { refText } from '../text/object-ref.ts';
-import { aboveCeiling } from './ceiling.ts';
-import { asDryRun } from './dry-run.ts';
 import { step, withDeducedCaller } from './edits/index.ts';
-import { forbiddenAdvice } from './guard.ts';
+import { aboveCeiling } from './guard/ceiling.ts';
+import { forbiddenAdvice } from './guard/guard.ts';
+import { withhold } from './guard/withhold.ts';
 import { throughAllLayers } from './layers.ts';
 import { ranked } from './rank.ts';
-import { reachOf } from './reach.ts';
-import { withDiffs } from './splice.ts';
+import { reachOf } from './reach/reach.ts';
+import { withDiffs } from './splice/splice.ts';
 import type { Trial } from './trial.ts';
 import { focusedFor, isAllowedAlready, type Proof, stepsOnly, verifyDraft } from './verify.ts';
-import { widenDraft } from './widen.ts';
-import { withhold } from './withhold.ts';
+import { asDryRun } from './wishes/dry-run.ts';
+import { widenDraft } from './wishes/widen.ts';
 
 /** Alternatives printed per finding. */
 const MAX_REMEDIES = 3;

@@ -211,7 +211,7 @@ function judge(answers: readonly Replayed[], broken: readonly string[]): Pick<Ve
   if (worked !== undefined) return { status: 'refuted', reason: `it would deny what works: ${worked}` };
   return {
     status: 'verified',
-    reason: 'replayed: every denial that was seen would be allowed, and nothing that works denied',
+    reason: 'every denial that was seen would be allowed, nothing that worked denied',
   };
 }
 

@@ -1,7 +1,7 @@
-import type { Finding } from '../model/finding.ts';
-import type { MeshView } from '../model/mesh.ts';
-import type { Draft, Wishes } from '../model/remedy.ts';
-import { forbiddenForm } from './edits/index.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { MeshView } from '../../model/mesh.ts';
+import type { Draft, Wishes } from '../../model/remedy.ts';
+import { forbiddenForm } from '../edits/index.ts';
 import { hasPortModeWithoutEffect } from './port-modes.ts';
 import { needsWord } from './withhold.ts';
 import {

@@ -1,10 +1,10 @@
-import type { KubeObject, MeshView, Pod } from '../model/mesh.ts';
-import type { PeerAuthentication } from '../model/policy.ts';
-import type { ObjectChange } from '../model/remedy.ts';
-import { decodePeerAuthentication } from '../policy/decode.ts';
-import { decodeKubeObject } from '../text/kube-object.ts';
-import { hasLabels } from '../text/labels.ts';
-import { sameRef } from './edits/denial.ts';
+import type { KubeObject, MeshView, Pod } from '../../model/mesh.ts';
+import type { PeerAuthentication } from '../../model/policy.ts';
+import type { ObjectChange } from '../../model/remedy.ts';
+import { decodePeerAuthentication } from '../../policy/decode.ts';
+import { decodeKubeObject } from '../../text/kube-object.ts';
+import { hasLabels } from '../../text/labels.ts';
+import { sameRef } from '../edits/denial.ts';
 
 type Labels = Readonly<Record<string, string>>;
 

@@ -1,19 +1,19 @@
-import type { Finding } from '../model/finding.ts';
-import type { MeshView } from '../model/mesh.ts';
-import type { Draft, Wishes } from '../model/remedy.ts';
-import { actionOf } from '../policy/action.ts';
-import { parsePeerIp } from '../policy/match-ip.ts';
-import { parseCaller } from '../text/caller-id.ts';
-import { shellWord } from '../text/shell.ts';
-import { identityOf, principalOf } from '../text/spiffe.ts';
-import { callerName } from './edits/caller.ts';
-import { ownAddresses } from './edits/caller-proof.ts';
-import { withDeducedCaller } from './edits/deduced-caller.ts';
-import { sourcePods } from './edits/destination.ts';
-import { sameData } from './edits/json-patch.ts';
-import { showPolicy } from './edits/kubectl.ts';
-import { principalParts } from './edits/names.ts';
-import { step } from './edits/step.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { MeshView } from '../../model/mesh.ts';
+import type { Draft, Wishes } from '../../model/remedy.ts';
+import { actionOf } from '../../policy/action.ts';
+import { parsePeerIp } from '../../policy/match-ip.ts';
+import { parseCaller } from '../../text/caller-id.ts';
+import { shellWord } from '../../text/shell.ts';
+import { identityOf, principalOf } from '../../text/spiffe.ts';
+import { callerName } from '../edits/caller.ts';
+import { ownAddresses } from '../edits/caller-proof.ts';
+import { withDeducedCaller } from '../edits/deduced-caller.ts';
+import { sourcePods } from '../edits/destination.ts';
+import { sameData } from '../edits/json-patch.ts';
+import { showPolicy } from '../edits/kubectl.ts';
+import { principalParts } from '../edits/names.ts';
+import { step } from '../edits/step.ts';
 
 /**
  * The drafts that may be printed. Where a denial looks wanted, or a draft takes back what a DENY policy says, changes need

@@ -1,18 +1,18 @@
-import type { Finding } from '../model/finding.ts';
-import type { MeshView, ObjectRef } from '../model/mesh.ts';
-import type { AuthorizationPolicy, PolicyRule, PolicySource } from '../model/policy.ts';
-import type { Draft, ObjectChange, Wishes } from '../model/remedy.ts';
-import { actionOf } from '../policy/action.ts';
-import { decodeAuthorizationPolicy, decodeRequestAuthentication } from '../policy/decode.ts';
-import { decodeKubeObject } from '../text/kube-object.ts';
-import { withDeducedCaller } from './edits/deduced-caller.ts';
-import { sameRef } from './edits/denial.ts';
-import { destinationOf } from './edits/destination.ts';
-import { callOf, sourceFits } from './edits/fit.ts';
-import { asksOfHttp } from './edits/http-at-ztunnel.ts';
-import { principalParts } from './edits/names.ts';
-import { policiesFor, selects } from './edits/policies.ts';
-import { isWaypointPrincipal } from './edits/waypoint-only.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { MeshView, ObjectRef } from '../../model/mesh.ts';
+import type { AuthorizationPolicy, PolicyRule, PolicySource } from '../../model/policy.ts';
+import type { Draft, ObjectChange, Wishes } from '../../model/remedy.ts';
+import { actionOf } from '../../policy/action.ts';
+import { decodeAuthorizationPolicy, decodeRequestAuthentication } from '../../policy/decode.ts';
+import { decodeKubeObject } from '../../text/kube-object.ts';
+import { withDeducedCaller } from '../edits/deduced-caller.ts';
+import { sameRef } from '../edits/denial.ts';
+import { destinationOf } from '../edits/destination.ts';
+import { callOf, sourceFits } from '../edits/fit.ts';
+import { asksOfHttp } from '../edits/http-at-ztunnel.ts';
+import { principalParts } from '../edits/names.ts';
+import { policiesFor, selects } from '../edits/policies.ts';
+import { isWaypointPrincipal } from '../edits/waypoint-only.ts';
 
 /** A draft and all that its advice depends on. */
 export interface Advice {

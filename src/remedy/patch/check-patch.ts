@@ -1,13 +1,13 @@
-import type { KubeObject, MeshView } from '../model/mesh.ts';
-import type { Fit } from '../model/plan.ts';
-import type { JsonPatchOperation } from '../model/remedy.ts';
-import { fieldPath, pointerKeys } from '../text/json-pointer.ts';
-import { refText } from '../text/object-ref.ts';
-import { clip } from '../text/sanitize.ts';
-import { applyPatch, isDone } from './edits/apply-patch.ts';
-import { refOf } from './edits/change.ts';
-import { asStored } from './edits/stored.ts';
-import { firstDifference } from './splice/difference.ts';
+import type { KubeObject, MeshView } from '../../model/mesh.ts';
+import type { Fit } from '../../model/plan.ts';
+import type { JsonPatchOperation } from '../../model/remedy.ts';
+import { fieldPath, pointerKeys } from '../../text/json-pointer.ts';
+import { refText } from '../../text/object-ref.ts';
+import { clip } from '../../text/sanitize.ts';
+import { applyPatch, isDone } from '../edits/apply-patch.ts';
+import { refOf } from '../edits/change.ts';
+import { asStored } from '../edits/stored.ts';
+import { firstDifference } from '../splice/difference.ts';
 
 type Verdict = Omit<Fit, 'file'>;
 

@@ -1,16 +1,16 @@
-import type { MeshView } from '../model/mesh.ts';
-import type { LeftOut, Plan, PlannedObject, PlannedRemedy } from '../model/plan.ts';
-import type { JsonPatchOperation, ObjectChange, Remedy } from '../model/remedy.ts';
-import type { ReportedFinding } from '../model/report.ts';
-import { pointer } from '../text/json-pointer.ts';
-import { refText } from '../text/object-ref.ts';
-import { valueAt } from '../text/untyped.ts';
-import { applyPatch } from './edits/apply-patch.ts';
-import { makePatch, sameData } from './edits/json-patch.ts';
-import { createFileCommand, deleteCommand, patchCommand, patchFileCommand } from './edits/kubectl.ts';
-import { editsBetween } from './edits-between.ts';
-import { diffPath, unifiedDiff } from './splice/unified.ts';
-import { documentOf, spliceChange } from './splice.ts';
+import type { MeshView } from '../../model/mesh.ts';
+import type { LeftOut, Plan, PlannedObject, PlannedRemedy } from '../../model/plan.ts';
+import type { JsonPatchOperation, ObjectChange, Remedy } from '../../model/remedy.ts';
+import type { ReportedFinding } from '../../model/report.ts';
+import { pointer } from '../../text/json-pointer.ts';
+import { refText } from '../../text/object-ref.ts';
+import { valueAt } from '../../text/untyped.ts';
+import { applyPatch } from '../edits/apply-patch.ts';
+import { makePatch, sameData } from '../edits/json-patch.ts';
+import { createFileCommand, deleteCommand, patchCommand, patchFileCommand } from '../edits/kubectl.ts';
+import { documentOf, spliceChange } from '../splice/splice.ts';
+import { diffPath, unifiedDiff } from '../splice/unified.ts';
+import { editsBetween } from '../wishes/edits-between.ts';
 
 /** A change of an object as it is after all remedies that were taken so far. */
 interface Draft {

@@ -1,14 +1,14 @@
-import type { KubeObject, MeshView, ObjectRef, Pod } from '../model/mesh.ts';
-import type { PolicyRule } from '../model/policy.ts';
-import type { Draft, ObjectChange, Reach } from '../model/remedy.ts';
-import { decodeAuthorizationPolicy } from '../policy/decode.ts';
-import { matchesString, readStringMatch } from '../policy/match-string.ts';
-import { decodeKubeObject } from '../text/kube-object.ts';
-import { nameOf, refText } from '../text/object-ref.ts';
-import { moreText, shortened } from '../text/shortened.ts';
-import { identityOf, principalOf } from '../text/spiffe.ts';
-import { workloadOf } from '../text/workload.ts';
-import { principalParts } from './edits/names.ts';
+import type { KubeObject, MeshView, ObjectRef, Pod } from '../../model/mesh.ts';
+import type { PolicyRule } from '../../model/policy.ts';
+import type { Draft, ObjectChange, Reach } from '../../model/remedy.ts';
+import { decodeAuthorizationPolicy } from '../../policy/decode.ts';
+import { matchesString, readStringMatch } from '../../policy/match-string.ts';
+import { decodeKubeObject } from '../../text/kube-object.ts';
+import { nameOf, refText } from '../../text/object-ref.ts';
+import { moreText, shortened } from '../../text/shortened.ts';
+import { identityOf, principalOf } from '../../text/spiffe.ts';
+import { workloadOf } from '../../text/workload.ts';
+import { principalParts } from '../edits/names.ts';
 import { podsUnder, policiesOver } from './selected-pods.ts';
 
 /** Names told of each sort. Where there are more, the last entry says how many: `… and 12 more`. */

@@ -1,15 +1,19 @@
-import type { KubeObject, MeshView, ObjectRef, Pod, Service } from '../model/mesh.ts';
-import type { Selector, TargetRef } from '../model/policy.ts';
-import { decodeAuthorizationPolicy, decodePeerAuthentication, decodeRequestAuthentication } from '../policy/decode.ts';
-import { decodeNetworkPolicy } from '../policy/decode-network-policy.ts';
-import { selectsPod } from '../policy/network-match.ts';
-import { remembered } from '../policy/remembered.ts';
-import { enginesOf } from '../policy/way/compiled.ts';
-import { GATEWAY_NAME_LABEL, gatewayClassOf, isGatewayApi } from '../policy/way/role.ts';
-import { type WaypointAnswer, waypointOfPod, waypointOfService } from '../policy/way/waypoint.ts';
-import { hasLabels } from '../text/labels.ts';
-import { nameOf } from '../text/object-ref.ts';
-import { listOf, textMapOf, textOf, valueAt } from '../text/untyped.ts';
+import type { KubeObject, MeshView, ObjectRef, Pod, Service } from '../../model/mesh.ts';
+import type { Selector, TargetRef } from '../../model/policy.ts';
+import {
+  decodeAuthorizationPolicy,
+  decodePeerAuthentication,
+  decodeRequestAuthentication,
+} from '../../policy/decode.ts';
+import { decodeNetworkPolicy } from '../../policy/decode-network-policy.ts';
+import { selectsPod } from '../../policy/network-match.ts';
+import { remembered } from '../../policy/remembered.ts';
+import { enginesOf } from '../../policy/way/compiled.ts';
+import { GATEWAY_NAME_LABEL, gatewayClassOf, isGatewayApi } from '../../policy/way/role.ts';
+import { type WaypointAnswer, waypointOfPod, waypointOfService } from '../../policy/way/waypoint.ts';
+import { hasLabels } from '../../text/labels.ts';
+import { nameOf } from '../../text/object-ref.ts';
+import { listOf, textMapOf, textOf, valueAt } from '../../text/untyped.ts';
 
 type PodTest = (pod: Pod) => boolean;
 

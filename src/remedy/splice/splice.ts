@@ -1,12 +1,12 @@
-import type { MeshView } from '../model/mesh.ts';
-import type { ObjectChange } from '../model/remedy.ts';
-import { remembered } from '../policy/remembered.ts';
-import { recordOf } from '../text/untyped.ts';
-import { type Difference, firstDifference } from './splice/difference.ts';
-import { parseSource, plainValue, type Section, sectionsOf, withObject } from './splice/documents.ts';
-import { indentationOf, splicesFor } from './splice/place.ts';
-import { nodesOn, type Source, spliced } from './splice/source.ts';
-import { type ChangedPart, unifiedDiff } from './splice/unified.ts';
+import type { MeshView } from '../../model/mesh.ts';
+import type { ObjectChange } from '../../model/remedy.ts';
+import { remembered } from '../../policy/remembered.ts';
+import { recordOf } from '../../text/untyped.ts';
+import { type Difference, firstDifference } from './difference.ts';
+import { parseSource, plainValue, type Section, sectionsOf, withObject } from './documents.ts';
+import { indentationOf, splicesFor } from './place.ts';
+import { nodesOn, type Source, spliced } from './source.ts';
+import { type ChangedPart, unifiedDiff } from './unified.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,20 +1,20 @@
-import type { KubeObject, MeshView, Pod } from '../model/mesh.ts';
-import type { AuthorizationPolicy, TargetRef } from '../model/policy.ts';
-import type { Draft, ObjectChange } from '../model/remedy.ts';
-import { DRY_RUN_ANNOTATION, decodeAuthorizationPolicy } from '../policy/decode.ts';
-import { isAtLeast } from '../policy/envoy/settings.ts';
-import { validateForApply } from '../policy/validate.ts';
-import { GATEWAY_NAME_LABEL } from '../policy/way/role.ts';
-import { waypointOfService } from '../policy/way/waypoint.ts';
-import { decodeKubeObject } from '../text/kube-object.ts';
-import { refText } from '../text/object-ref.ts';
-import { shellWord } from '../text/shell.ts';
-import { listOf, textOf, valueAt } from '../text/untyped.ts';
-import { inRoot, ztunnelLogs } from './commands/kubectl.ts';
-import { draftOf, type PlannedChange, patchObject } from './edits/change.ts';
-import { createCommand, deleteCommand } from './edits/kubectl.ts';
-import { freeName, nameEndingIn } from './edits/names.ts';
-import { podsUnder } from './selected-pods.ts';
+import type { KubeObject, MeshView, Pod } from '../../model/mesh.ts';
+import type { AuthorizationPolicy, TargetRef } from '../../model/policy.ts';
+import type { Draft, ObjectChange } from '../../model/remedy.ts';
+import { DRY_RUN_ANNOTATION, decodeAuthorizationPolicy } from '../../policy/decode.ts';
+import { isAtLeast } from '../../policy/envoy/settings.ts';
+import { validateForApply } from '../../policy/validate.ts';
+import { GATEWAY_NAME_LABEL } from '../../policy/way/role.ts';
+import { waypointOfService } from '../../policy/way/waypoint.ts';
+import { decodeKubeObject } from '../../text/kube-object.ts';
+import { refText } from '../../text/object-ref.ts';
+import { shellWord } from '../../text/shell.ts';
+import { listOf, textOf, valueAt } from '../../text/untyped.ts';
+import { inRoot, ztunnelLogs } from '../commands/kubectl.ts';
+import { draftOf, type PlannedChange, patchObject } from '../edits/change.ts';
+import { createCommand, deleteCommand } from '../edits/kubectl.ts';
+import { freeName, nameEndingIn } from '../edits/names.ts';
+import { podsUnder } from '../reach/selected-pods.ts';
 
 /** istiod sends dry-run policies to ztunnel only where this is set (istio 1.29 pilot/pkg/features/ambient.go). */
 const FLAG = 'AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY';

@@ -1,5 +1,5 @@
-import { isRecord } from '../text/kube-object.ts';
-import { type Edit, sameData } from './edits/json-patch.ts';
+import { isRecord } from '../../text/kube-object.ts';
+import { type Edit, sameData } from '../edits/json-patch.ts';
 
 type Keys = readonly (string | number)[];
 

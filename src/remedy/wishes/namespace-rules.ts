@@ -1,4 +1,4 @@
-import { listOf, recordOf, textOf, textsOf, valueAt } from '../text/untyped.ts';
+import { listOf, recordOf, textOf, textsOf, valueAt } from '../../text/untyped.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

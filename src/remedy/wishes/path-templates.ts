@@ -1,6 +1,6 @@
-import type { Flow } from '../model/traffic.ts';
-import { matchesPathTemplate, parsePathTemplate } from '../policy/envoy/path-template.ts';
-import { pathShape, plainPath } from '../text/path-shape.ts';
+import type { Flow } from '../../model/traffic.ts';
+import { matchesPathTemplate, parsePathTemplate } from '../../policy/envoy/path-template.ts';
+import { pathShape, plainPath } from '../../text/path-shape.ts';
 
 /** More paths or methods than this are no list of what a caller needs. */
 const MAX_LISTED = 8;
