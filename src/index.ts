@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { parsers, wrappings } from '../parsers/index.ts';
+import { inferFormat, parsers, wrappings } from '../parsers/index.ts';
 import { rules } from '../rules/index.ts';
 import { Analysis } from './analyze.ts';
 import { unknownMesh } from './mesh/view.ts';
@@ -13,6 +13,7 @@ import type { MeshView } from './model/mesh.ts';
 import type { Parser } from './model/record.ts';
 import { NO_WISHES, type Wishes } from './model/remedy.ts';
 import type { Report } from './model/report.ts';
+import { ownFormat } from './own-formats.ts';
 
 export { envoyJsonParser, envoyTextParser } from '../parsers/envoy/index.ts';
 export { deployed } from './mesh/deployed.ts';
@@ -39,7 +40,7 @@ export { parsers, rules, wrappings };
 export interface AnalyzeOptions {
   /** When the report is made, RFC 3339 in UTC with microseconds; the library reads no clock. */
   readonly generatedAt: Instant;
-  /** What is known of the mesh; default: nothing. */
+  /** What is known of the mesh, its access log formats included; default: nothing. */
   readonly mesh?: MeshView;
   readonly parsers?: readonly Parser[];
   readonly rules?: readonly Rule[];
@@ -57,16 +58,20 @@ export async function analyze(
   lines: Iterable<string | Line> | AsyncIterable<string | Line>,
   options: AnalyzeOptions,
 ): Promise<Report> {
+  const mesh = options.mesh ?? unknownMesh;
+  const own = ownFormat([], mesh);
   const analysis = new Analysis({
-    parsers: options.parsers ?? parsers,
+    parsers: [...(own.parser === null ? [] : [own.parser]), ...(options.parsers ?? parsers)],
+    infer: inferFormat,
     wrappings,
     rules: options.rules ?? rules,
-    mesh: options.mesh ?? unknownMesh,
+    mesh,
     tool: { name: 'meshmend', version: 'library' },
     since: options.since ?? null,
     until: options.until ?? null,
     wishes: { ...NO_WISHES, ...options.wishes },
   });
+  for (const problem of own.problems) analysis.addProblem(problem);
   const inputs = new Set<string>();
   let number = 0;
   for await (const line of lines) {

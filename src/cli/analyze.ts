@@ -17,7 +17,7 @@ import type { Parser } from '../model/record.ts';
 import type { Problem, Report } from '../model/report.ts';
 import { type OwnFormat, ownFormat } from '../own-formats.ts';
 import { validateObject } from '../policy/validate.ts';
-import { planChanges } from '../remedy/plan.ts';
+import { planChanges } from '../remedy/patch/plan.ts';
 import { renderJson } from '../render/json.ts';
 import { renderNdjson, renderOpened as renderOpenedLine } from '../render/ndjson.ts';
 import { renderOpened, renderTerminal } from '../render/terminal.ts';

@@ -10,6 +10,7 @@ import {
   text,
   textMap,
 } from './decode-fields.ts';
+import { remembered } from './remembered.ts';
 
 /** One of `matchExpressions`. */
 export interface Requirement {
@@ -108,8 +109,9 @@ const networkSpec: Message<NetworkSpec> = message<NetworkSpec>({
 /**
  * Reads a NetworkPolicy of networking.k8s.io (untrusted). `policyTypes` is filled in as the API server does: ingress, and
  * egress if there are egress rules (k8s.io/kubernetes pkg/apis/networking/v1/defaults.go). Never throws.
+ * An object is read once.
  */
-export function decodeNetworkPolicy(object: KubeObject): Decoded<NetworkPolicy> {
+export const decodeNetworkPolicy: (object: KubeObject) => Decoded<NetworkPolicy> = remembered((object) => {
   if (object.kind !== 'NetworkPolicy' || !object.apiVersion.startsWith('networking.k8s.io/')) {
     return {
       ok: false,
@@ -131,4 +133,4 @@ export function decodeNetworkPolicy(object: KubeObject): Decoded<NetworkPolicy> 
       egress: egress.map(({ to, ports }) => ({ peers: to, ports })),
     },
   };
-}
+});

@@ -6,8 +6,8 @@ import { WIDTH, wrap } from './layout.ts';
 /** Lines printed per change in a terminal; `-o json` has it whole. */
 const MAX_LINES = 6;
 
-/** Lines of a diff that is printed in their place, context included. */
-const MAX_DIFF_LINES = 8;
+/** Lines of a diff that is printed in their place, with one line of context above and below. */
+const MAX_DIFF_LINES = 6;
 
 /**
  * A change in a few lines: the lines of the operator's own file where those are few and short, else what is added where for a
@@ -18,7 +18,7 @@ export function changeLines(change: ObjectChange, indent: number): readonly stri
   const name = printable(`${object.kind} ${object.namespace}/${object.name}`);
   const blanks = ' '.repeat(indent);
   const hunk = hunkLines(change, WIDTH - indent);
-  if (hunk !== null) return [...wrap(name, WIDTH - indent), ...hunk].map((line) => blanks + line);
+  if (hunk !== null) return hunk.map((line) => blanks + line);
   const lines =
     change.op === 'patch' && change.jsonPatch !== null
       ? [name, ...change.jsonPatch.filter((operation) => operation.op !== 'test').flatMap(operationLines)]
@@ -28,7 +28,7 @@ export function changeLines(change: ObjectChange, indent: number): readonly stri
   return kept.map((line) => blanks + line);
 }
 
-/** The one hunk of a diff behind the place where it begins; null: there is none, or it does not fit. */
+/** The one hunk of a diff behind its place; null: there is none, or it does not fit. */
 function hunkLines({ diff, file }: ObjectChange, width: number): readonly string[] | null {
   const [first, start, body = '', ...more] = diff?.split(/^@@ -(\d+)[^\n]*\n/m) ?? [];
   if (first === undefined || start === undefined || more.length > 0) return null;
@@ -36,8 +36,14 @@ function hunkLines({ diff, file }: ObjectChange, width: number): readonly string
     .replace(/\n$/, '')
     .split('\n')
     .map((line) => printable(line.replace(/\r$/, '')));
-  if (lines.length > MAX_DIFF_LINES || lines.some((line) => line.length > width)) return null;
-  return [...wrap(printable(`${file}:${start}`), width), ...lines];
+  const above = Math.max(0, lines.findIndex(isEdited) - 1);
+  const told = lines.slice(above, lines.findLastIndex(isEdited) + 2);
+  if (told.length > MAX_DIFF_LINES || told.some((line) => line.length > width)) return null;
+  return [...wrap(printable(`${file}:${Number(start) + above}`), width), ...told];
+}
+
+function isEdited(line: string): boolean {
+  return line.startsWith('+') || line.startsWith('-');
 }
 
 function operationLines(operation: JsonPatchOperation): readonly string[] {

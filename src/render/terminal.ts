@@ -18,7 +18,7 @@ export interface TerminalOptions {
 
 const INDENT = 3;
 
-/** The report for people: worst first, at most 80 columns (commands are never broken), a dozen lines a finding. */
+/** The report for people: worst first, at most 80 columns (commands are never broken), one or two dozen lines a finding. */
 export function renderTerminal(report: Report, options: TerminalOptions): string {
   const main = report.findings.filter((finding) => finding.level !== 'note');
   const notes = report.findings.filter((finding) => finding.level === 'note');
@@ -125,23 +125,28 @@ function nearMissLines(finding: ReportedFinding): readonly string[] {
   const miss = finding.nearMiss.find(({ wanted, seen }) => wanted !== seen);
   if (miss === undefined) return [];
   const text = `rule ${miss.rule} of ${miss.policy.namespace}/${miss.policy.name}: ${miss.field} wanted ${miss.wanted}, saw ${miss.seen}`;
-  return labelled('Missed', printable(text), INDENT, 3);
+  return labelled('Missed', printable(text), INDENT, 2);
 }
 
 function remedyLines(remedy: Remedy): readonly string[] {
   const [confirm] = remedy.commands.confirm;
-  const { status, reason, newlyAllows } = remedy.verification;
+  const { newlyAllows } = remedy.verification;
   return [
-    ...labelled(remedyLabel(remedy), printable(remedy.summary), INDENT, 6),
+    ...labelled(remedyLabel(remedy), printable(remedy.summary), INDENT, 5),
     ...remedy.changes.slice(0, 2).flatMap((change: ObjectChange) => changeLines(change, INDENT + 8)),
-    ...(remedy.changes.length > 0 ? labelled('Proof', printable(`${status}: ${reason}`), INDENT, 3) : []),
+    ...(remedy.changes.length > 0 ? labelled('Proof', printable(proofText(remedy)), INDENT, 2) : []),
     ...(newlyAllows.length > 0 ? labelled('Opens', printable(newlyAllows.join('; ')), INDENT, 3) : []),
     ...(remedy.decision === null ? [] : labelled('Decide', printable(remedy.decision), INDENT, 2)),
-    ...(remedy.risk === null ? [] : labelled('Risk', printable(remedy.risk), INDENT, 5)),
+    ...(remedy.risk === null ? [] : labelled('Risk', printable(remedy.risk), INDENT, 4)),
     ...reachLines(remedy),
     ...commandLine('Check', confirm),
     ...commandLine(remedy.changes.length > 0 ? 'Try' : 'Run', remedy.commands.apply[0]),
   ];
+}
+
+function proofText({ verification: { status, reason, fixes } }: Remedy): string {
+  if (status !== 'verified') return `${status}: ${reason}`;
+  return `verified: replayed, ${fixes.fixed} of ${fixes.of} pass, nothing that worked is denied`;
 }
 
 function reachLines({ reach }: Remedy): readonly string[] {

@@ -1,6 +1,7 @@
 import type { Pod, Service } from '../../model/mesh.ts';
 import type { SpiffeId } from '../../model/record.ts';
 import { nameOf } from '../../text/object-ref.ts';
+import { probeAddressFor } from '../../text/probe-address.ts';
 import { identityOf, identityParts, principalOf } from '../../text/spiffe.ts';
 import type { Endpoint } from './endpoints.ts';
 import type { MeshEngines } from './engines.ts';
@@ -44,12 +45,9 @@ export interface DestinationCase {
 
 const DATAPLANES: readonly Dataplane[] = ['ambient', 'sidecar', 'none'];
 
-/** How ztunnel's node speaks to pods when a kubelet asks after their health (istio 86c9f01f cni/pkg/config). */
-const PROBE_ADDRESSES: ReadonlySet<string> = new Set(['169.254.7.127', 'fd16:9254:7127:1337:ffff:ffff:ffff:ffff']);
-
 /** True for the address from which a node asks after the health of ambient pods. */
 export function isHealthProbe(source: SourceCase): boolean {
-  return source.ip !== null && PROBE_ADDRESSES.has(source.ip.toLowerCase());
+  return source.ip !== null && source.ip.toLowerCase() === probeAddressFor(source.ip);
 }
 
 /** All cases of a caller: one for each sort of pod, times what its dataplane may be. */
