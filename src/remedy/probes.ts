@@ -16,7 +16,7 @@ import { workloadOf } from '../text/workload.ts';
 import { callerOf, isUnprinted } from './edits/index.ts';
 
 /** Other callers, other destinations and ports of each that are tried against a change. */
-const MAX_CALLERS = 40;
+const MAX_CALLERS = 24;
 const MAX_DESTINATIONS = 40;
 const MAX_PORTS = 6;
 
@@ -184,15 +184,28 @@ function otherCallers(observed: Probe, principals: readonly string[], mesh: Mesh
     .map((text) => parseSpiffeId(`spiffe://${text}`))
     .filter((identity) => identity !== null && !identity.includes('*'))
     .map((identity) => as(observed, identity ?? identityOf('', '', ''), 'another caller that is named'));
-  const running = mesh.pods.map((pod) => ({ words: 'another caller', probe: { ...observed, source: ofPod(pod) } }));
   const byName = new Map<string, ControlProbe>();
-  for (const candidate of [...named, ...running]) {
+  const add = (candidate: ControlProbe): boolean => {
     const name = callerText(candidate.probe.source, mesh);
-    if (own.has(name) || byName.has(name)) continue;
-    byName.set(name, candidate);
-    if (byName.size >= MAX_CALLERS) break;
-  }
+    if (!own.has(name) && !byName.has(name)) byName.set(name, candidate);
+    return byName.size < MAX_CALLERS;
+  };
+  const near = namespacesAt(observed);
+  const isNear = (pod: Pod): boolean => near.has(pod.namespace);
+  const tryPods = (wanted: boolean): boolean =>
+    mesh.pods.every(
+      (pod) => isNear(pod) !== wanted || add({ words: 'another caller', probe: { ...observed, source: ofPod(pod) } }),
+    );
+  // Whom the objects name first, then neighbours of both ends, then anybody, until there are enough.
+  if (named.every(add) && tryPods(true)) tryPods(false);
   return [...byName.values()];
+}
+
+/** The namespaces of both ends. */
+function namespacesAt({ source, destination }: Probe): ReadonlySet<string> {
+  const callers = source.kind === 'plain' ? [source.pod].filter((pod) => pod !== null) : source.pods;
+  const called = destination.kind === 'pods' ? destination.pods : [];
+  return new Set([...callers, ...called].map(({ namespace }) => namespace));
 }
 
 /** All names of one caller, with an identity and without. */
@@ -253,8 +266,9 @@ function otherDestinations(probe: Probe, touched: Touched, mesh: MeshView): read
   const seen = new Set(destination.kind === 'pods' ? destination.pods.map(workloadName) : []);
   const probes: ControlProbe[] = [];
   for (const pod of mesh.pods) {
+    if (!touched.actsOn(pod)) continue;
     const name = workloadName(pod);
-    if (seen.has(name) || !touched.actsOn(pod)) continue;
+    if (seen.has(name)) continue;
     seen.add(name);
     for (const { port } of pod.ports.slice(0, MAX_PORTS)) {
       probes.push({ words: 'at another workload', probe: { ...probe, destination: toPod(pod, port) } });

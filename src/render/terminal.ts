@@ -197,9 +197,15 @@ function nextBlock(report: Report, main: readonly ReportedFinding[]): readonly s
   const steps = [
     worst === undefined ? null : `meshmend explain ${worst.ruleId}`,
     worst === undefined || report.mesh.known ? null : '--mesh PATH to check against your policies',
-    worst === undefined ? null : '-o json for everything, changes as JSON Patch included',
+    main.some(hasProof) ? '-o patch for files to apply' : null,
+    worst === undefined ? null : '-o json for everything',
   ].filter((step) => step !== null);
   return steps.length === 0 ? [] : wrap(`next: ${steps.join('; ')}`, WIDTH);
+}
+
+/** True for a finding whose best remedy is a change that was proved. */
+function hasProof({ remedies: [best] }: ReportedFinding): boolean {
+  return best !== undefined && best.changes.length > 0 && best.verification.status === 'verified';
 }
 
 function indented(line: string): string {
