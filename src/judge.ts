@@ -1,4 +1,5 @@
 import { destinationEnd, sourceEnd } from './mesh/ends.ts';
+import { missingEnd } from './missing-end.ts';
 import {
   CERTAINTIES,
   type DestinationEnd,
@@ -12,12 +13,15 @@ import {
 } from './model/finding.ts';
 import type { MeshView, ObjectRef } from './model/mesh.ts';
 import type { Problem } from './model/report.ts';
-import type { Flow } from './model/traffic.ts';
+import type { Flow, Sample } from './model/traffic.ts';
 import { fingerprint } from './text/fingerprint.ts';
-import type { Incident } from './traffic/join.ts';
+import type { Incident } from './traffic/join/incident.ts';
 
 /** Lines of proof per finding. */
 const MAX_EVIDENCE = 4;
+/** What other lines of the failure may tell of its ends. Never the caller's identity: only the line that saw it proved has it. */
+const SOURCE_FILLED = ['workload', 'namespace'] as const;
+const DESTINATION_FILLED = ['workload', 'namespace', 'service'] as const;
 
 /** One incident that a rule claims. */
 interface Claim {
@@ -51,7 +55,7 @@ export function judge(incidents: readonly Incident[], rules: readonly Rule[], me
     if (group === undefined) groups.set(claim.fingerprint, [claim]);
     else group.push(claim);
   }
-  const findings = [...groups.values()].map((claims) => findingOf(claims)).sort(worstFirst);
+  const findings = [...groups.values()].map((claims) => findingOf(claims, mesh)).sort(worstFirst);
   return { findings, problems: [...problems.values()] };
 }
 
@@ -76,8 +80,17 @@ function claimOf(
     if (best === null || rank(match) < rank(best.match)) best = { rule, match };
   }
   if (best === null) return null;
-  const source = sourceEnd(incident.flow, mesh);
-  const destination = destinationEnd(incident.flow.record, mesh);
+  const others = incident.others.filter(({ record }) => record.kind !== 'diagnostic');
+  const source = filled(
+    sourceEnd(incident.flow, mesh),
+    others.map((flow) => sourceEnd(flow, mesh)),
+    SOURCE_FILLED,
+  );
+  const destination = filled(
+    destinationEnd(incident.flow.record, mesh),
+    others.map(({ record }) => destinationEnd(record, mesh)),
+    DESTINATION_FILLED,
+  );
   return {
     ...best,
     incident,
@@ -85,6 +98,16 @@ function claimOf(
     destination,
     fingerprint: subjectHash(best.rule, best.match, source, destination),
   };
+}
+
+/** One end with what it leaves out taken from the other lines of the failure, where those agree. */
+function filled<End>(end: End, others: readonly End[], fields: readonly (keyof End)[]): End {
+  const known = { ...end };
+  for (const field of fields) {
+    const [value, ...more] = new Set(others.map((other) => other[field]).filter((told) => told !== null));
+    if (known[field] === null && value !== undefined && more.length === 0) known[field] = value;
+  }
+  return known;
 }
 
 function rank(match: Match): number {
@@ -124,7 +147,7 @@ function refText(ref: ObjectRef): string {
   return `${ref.kind}/${ref.namespace}/${ref.name}`;
 }
 
-function findingOf(claims: readonly Claim[]): Finding {
+function findingOf(claims: readonly Claim[], mesh: MeshView): Finding {
   const sorted = [...claims].sort(
     (a, b) => b.incident.count - a.incident.count || byKey(a.incident.flow, b.incident.flow),
   );
@@ -132,11 +155,13 @@ function findingOf(claims: readonly Claim[]): Finding {
   if (first === undefined) throw new Error('a finding needs a claim');
   const { rule, match } = first;
   const flows = sorted.map((claim) => claim.incident.flow);
+  const level = worstLevel(sorted);
+  const missing = level === 'note' ? null : missingEnd(first.incident, mesh);
   return {
     fingerprint: first.fingerprint,
     ruleId: rule.meta.id,
     category: match.category ?? rule.meta.category,
-    level: worstLevel(sorted),
+    level,
     certainty: match.certainty,
     title: rule.meta.title,
     cause: match.cause,
@@ -151,7 +176,7 @@ function findingOf(claims: readonly Claim[]): Finding {
     intended: match.intended ?? 'unknown',
     intendedBecause: match.intendedBecause ?? null,
     evidence: evidenceOf(sorted.map((claim) => claim.incident)),
-    unchecked: match.unchecked ?? [],
+    unchecked: [...(match.unchecked ?? []), ...(missing === null ? [] : [missing])],
     flows,
   };
 }
@@ -189,11 +214,18 @@ function allAddresses(flows: readonly Flow[]): readonly string[] {
 /** The earliest lines of the most frequent flows: first those that name the cause, then the other end's. */
 function evidenceOf(incidents: readonly Incident[]): readonly Evidence[] {
   const named = incidents.flatMap((incident) => incident.flow.samples.slice(0, 2));
-  const others = incidents.flatMap((incident) => incident.others.flatMap((flow) => flow.samples.slice(0, 1)));
+  const others = incidents.flatMap((incident) => incident.others.flatMap((flow) => lineOf(flow, incident.flow)));
   const half = others.length === 0 ? MAX_EVIDENCE : MAX_EVIDENCE / 2;
   return [...named.slice(0, half), ...others]
     .slice(0, MAX_EVIDENCE)
     .map(({ at, raw }) => ({ input: at.input, line: at.line, raw }));
+}
+
+/** The other end's line of an event whose line is shown, where marks tell; else its earliest one. */
+function lineOf(other: Flow, { samples }: Flow): readonly Sample[] {
+  const shown = samples.slice(0, 2).flatMap(({ marks }) => marks);
+  const same = other.samples.find(({ marks }) => marks.some((mark) => shown.includes(mark)));
+  return same === undefined ? other.samples.slice(0, 1) : [same];
 }
 
 function worstFirst(a: Finding, b: Finding): number {

@@ -5,7 +5,7 @@ import { type ConnectionRecord, type LogRecord, UNKNOWN_PEER } from '../src/mode
 import type { Traffic } from '../src/model/traffic.ts';
 import { pathShape } from '../src/text/path-shape.ts';
 import { parseSpiffeId } from '../src/text/spiffe.ts';
-import { joinEnds } from '../src/traffic/join.ts';
+import { joinEnds } from '../src/traffic/join/join.ts';
 import { flowKey, maskVolatile } from '../src/traffic/key.ts';
 import { emptyTally, emptyTraffic, fold, MAX_FLOWS, merge } from '../src/traffic/traffic.ts';
 

@@ -6,6 +6,8 @@ export interface Sample {
   readonly at: At;
   readonly time: Instant | null;
   readonly raw: string;
+  /** What names this event in other lines about it: `request ID`, `socket ADDRESS PORT`. Untrusted. */
+  readonly marks: readonly string[];
 }
 
 /**

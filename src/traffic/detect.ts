@@ -1,6 +1,7 @@
-import type { At, Envelope, Line, Origin, Unwrapped, Wrapping } from '../model/line.ts';
-import { UNKNOWN_ORIGIN } from '../model/line.ts';
+import { type Origin, UNKNOWN_ORIGIN, type Wrapping } from '../model/line.ts';
 import type { Parsed, Parser } from '../model/record.ts';
+import { inside, isSame, located, type Peeled, refine, type Source } from './peeled.ts';
+import type { Pieces } from './pieces.ts';
 
 /** Wrappings peeled off one line at most. */
 const MAX_LAYERS = 4;
@@ -17,9 +18,6 @@ export interface Taken {
   readonly parsed: Exclude<Parsed, null>;
   readonly parser: Parser;
 }
-
-/** A line with some of its wrappings off, or none yet, and which stream of its container it is of. */
-export interface Peeled extends Envelope, Pick<Unwrapped, 'stream'> {}
 
 /** A piece of a line that the collector cut; more pieces follow. */
 export interface Piece {
@@ -50,27 +48,40 @@ interface Found {
 export class Detector {
   readonly #parsers: Parser[];
   readonly #wrappings: readonly Wrapping[];
-  /** Gives back what was held of a cut line when its last piece has come. */
-  readonly #join: (envelope: Peeled) => Peeled;
+  readonly #home: Origin;
+  /** What waits of cut lines, for when their last piece comes. */
+  readonly #pieces: Pick<Pieces, 'join'>;
   /** The operator's own format: its lines are never left to a parser that was right before. */
   readonly #preferred: Parser | null;
   readonly #recipes: Recipe[] = [];
+  /** Who wrote the line before. */
+  #origin: Origin = UNKNOWN_ORIGIN;
+  /** What was found inside the line that is searched, in vain, and how deep: wrappings can be taken off in several orders. */
+  readonly #seen = new Map<string, number>();
 
-  constructor(parsers: readonly Parser[], wrappings: readonly Wrapping[], join: (envelope: Peeled) => Peeled) {
+  /** `home`: who wrote the lines that do not say so. */
+  constructor(parsers: readonly Parser[], wrappings: readonly Wrapping[], home: Origin, pieces: Pick<Pieces, 'join'>) {
     this.#parsers = [...parsers];
     this.#wrappings = wrappings;
-    this.#join = join;
+    this.#home = home;
+    this.#pieces = pieces;
     this.#preferred = parsers.find((parser) => parser.id === OWN_FORMAT) ?? null;
   }
 
   /** Reads one line; null: no parser knows it in any wrapping. */
   read(line: Peeled): Taken | Piece | null {
-    return this.#readAsBefore(line) ?? this.#accept(this.#search(line, [], 0));
+    return this.#readAsBefore(line) ?? this.#readAnew(line, 0);
   }
 
   /** The same with the parsers that come after `parser` only. */
   readAfter(line: Peeled, parser: Parser): Taken | Piece | null {
-    return this.#accept(this.#search(line, [], this.#parsers.indexOf(parser) + 1));
+    return this.#readAnew(line, this.#parsers.indexOf(parser) + 1);
+  }
+
+  /** Asks one parser about a line. To it, and so in the record, the line is by whoever wrote the input if it does not say more. */
+  parse(parser: Parser, line: Peeled): Parsed {
+    const home = this.#home;
+    return parser.parse(home === UNKNOWN_ORIGIN ? line : { ...line, origin: located(line.origin, home) });
   }
 
   /** Adds a parser, which is asked before those that take parts of lines only. */
@@ -111,14 +122,28 @@ export class Detector {
       const recipe = this.#recipes[index] as Recipe;
       const envelope = this.#peel(line, recipe);
       if (envelope === null) continue;
-      const preferred = recipe.parser === this.#preferred ? null : (this.#preferred?.parse(envelope) ?? null);
-      if (preferred !== null) return { kind: 'taken', envelope, parsed: preferred, parser: this.#preferred as Parser };
-      const parsed = recipe.parser.parse(envelope);
+      const preferred = recipe.parser === this.#preferred ? null : this.#askPreferred(envelope);
+      if (preferred !== null) return preferred;
+      const parsed = this.parse(recipe.parser, envelope);
       if (parsed === null || isWeak(parsed, recipe.parser)) continue;
       if (index > 0) this.#remember(recipe);
       return { kind: 'taken', envelope, parsed, parser: recipe.parser };
     }
     return null;
+  }
+
+  #readAnew(line: Peeled, first: number): Taken | Piece | null {
+    if (this.#seen.size > 0) this.#seen.clear();
+    const found = this.#search(line, [], first);
+    if (found === null) return null;
+    if (found.recipe !== null) this.#remember(found.recipe);
+    return found.result;
+  }
+
+  #askPreferred(envelope: Peeled): Taken | null {
+    const parser = this.#preferred;
+    const parsed = parser === null ? null : this.parse(parser, envelope);
+    return parser === null || parsed === null ? null : { kind: 'taken', envelope, parsed, parser };
   }
 
   /**
@@ -134,7 +159,7 @@ export class Detector {
   #tryParsers(envelope: Peeled, wrappings: readonly Wrapping[], first: number): Found | null {
     let weak: Found | null = null;
     for (const parser of first === 0 ? this.#parsers : this.#parsers.slice(first)) {
-      const parsed = weak !== null && parser.takesParts !== true ? null : parser.parse(envelope);
+      const parsed = weak !== null && parser.takesParts !== true ? null : this.parse(parser, envelope);
       if (parsed === null) continue;
       const taken: Taken = { kind: 'taken', envelope, parsed, parser };
       const found: Found = { result: taken, recipe: recipeOf(wrappings, parser), isWeak: isWeak(parsed, parser) };
@@ -152,17 +177,21 @@ export class Detector {
       if (unwrapped === null) continue;
       const inner = inside(envelope, wrapping, unwrapped);
       if (unwrapped.more) return { result: { kind: 'piece', envelope: inner }, recipe: null, isWeak: false };
-      const found = this.#search(this.#join(inner), [...layers, wrapping], first);
+      const joined = this.#pieces.join(inner);
+      if (this.#isSeen(joined.payload, layers.length)) continue;
+      const found = this.#search(joined, [...layers, wrapping], first);
       if (found !== null && !found.isWeak) return found;
       weak ??= found;
     }
     return weak;
   }
 
-  #accept(found: Found | null): Taken | Piece | null {
-    if (found === null) return null;
-    if (found.recipe !== null) this.#remember(found.recipe);
-    return found.result;
+  /** Whether this was searched with no more wrappings off; else it counts as searched now. */
+  #isSeen(payload: string, layers: number): boolean {
+    const least = this.#seen.get(payload);
+    if (least !== undefined && least <= layers) return true;
+    this.#seen.set(payload, layers);
+    return false;
   }
 
   /** The line without the wrappings of a recipe; null: it does not have them. */
@@ -177,8 +206,10 @@ export class Detector {
       origin = refine(origin, unwrapped.origin);
       stream ??= unwrapped.stream;
     }
+    if (isSame(origin, this.#origin)) origin = this.#origin;
+    else this.#origin = origin;
     const wrappings = line.wrappings.length === 0 ? recipe.ids : [...line.wrappings, ...recipe.ids];
-    return this.#join({ at: line.at, wrappings, time, origin, payload, stream });
+    return this.#pieces.join({ at: line.at, wrappings, time, origin, payload, stream });
   }
 
   #remember(recipe: Recipe): void {
@@ -192,57 +223,6 @@ export class Detector {
 /** Whether an answer is given up for a better one: the line is broken, or more than the record. */
 export function isWeak(parsed: Exclude<Parsed, null>, parser: Parser): boolean {
   return parsed.kind === 'malformed' || parser.takesParts === true;
-}
-
-const NO_WRAPPINGS: readonly string[] = [];
-
-/** A line of an input as it was read. */
-export function bare({ at, text }: Line): Peeled {
-  return { at, wrappings: NO_WRAPPINGS, time: null, origin: UNKNOWN_ORIGIN, payload: text, stream: null };
-}
-
-/** A line that stands in a document, which began at `at`. */
-export function inDocument(at: At, wrapping: Wrapping, text: string): Peeled {
-  return { at, wrappings: [wrapping.id], time: null, origin: UNKNOWN_ORIGIN, payload: text, stream: null };
-}
-
-function inside(outer: Peeled, wrapping: Wrapping, unwrapped: Unwrapped): Peeled {
-  return {
-    at: outer.at,
-    wrappings: [...outer.wrappings, wrapping.id],
-    time: outer.time ?? unwrapped.time,
-    origin: refine(outer.origin, unwrapped.origin),
-    payload: unwrapped.payload,
-    stream: outer.stream ?? unwrapped.stream,
-  };
-}
-
-/** What two wrappings tell together; the outer one goes before. */
-function refine(outer: Origin, inner: Origin): Origin {
-  if (outer === UNKNOWN_ORIGIN) return inner;
-  if (inner === UNKNOWN_ORIGIN) return outer;
-  return {
-    cluster: outer.cluster ?? inner.cluster,
-    namespace: outer.namespace ?? inner.namespace,
-    pod: outer.pod ?? inner.pod,
-    container: outer.container ?? inner.container,
-    node: outer.node ?? inner.node,
-  };
-}
-
-/** Names the stream of lines that an origin stands for; '' where nothing is known. */
-export function originKey(origin: Origin): string {
-  return origin === UNKNOWN_ORIGIN
-    ? ''
-    : `${origin.cluster}/${origin.node}/${origin.namespace}/${origin.pod}/${origin.container}`;
-}
-
-/** Where a line came from, as finely as pieces of cut lines have to be told apart. */
-export type Source = Pick<Peeled, 'origin' | 'stream'>;
-
-/** Names what pieces of one line have in common: the origin and, where it is told, the stream of the container. */
-export function pieceKey({ origin, stream }: Source): string {
-  return stream === null ? originKey(origin) : `${originKey(origin)}/${stream}`;
 }
 
 function recipeOf(wrappings: readonly Wrapping[], parser: Parser): Recipe {

@@ -1,5 +1,6 @@
 import type { DocumentReader, Wrapping } from '../model/line.ts';
-import { inDocument, type Peeled, type Taken } from './detect.ts';
+import type { Taken } from './detect.ts';
+import { inDocument, type Peeled } from './peeled.ts';
 
 /** Lines of one input that may be read twice because a document turned out to be none; beyond it none begins any more. */
 const MAX_READ_TWICE = 100_000;
@@ -65,10 +66,10 @@ export class Documents {
     if (answer === 'open') return { kind: 'open' };
     if (answer === 'left') return this.#leave();
     const lines = this.#lines;
-    const at = lines[0]?.at ?? line.at;
+    const first = lines[0] ?? line;
     this.#lines = [];
     this.#isFirstPart = false;
-    return { kind: 'part', inside: answer.map((text) => inDocument(at, wrapping, text)), lines };
+    return { kind: 'part', inside: answer.map((text) => inDocument(first, wrapping, text)), lines };
   }
 
   /** The input ended: the lines of the part that is not complete. */

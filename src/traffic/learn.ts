@@ -1,5 +1,5 @@
 import type { Parser } from '../model/record.ts';
-import type { Peeled } from './detect.ts';
+import type { Peeled } from './peeled.ts';
 
 /** A format that was learnt from lines. */
 export interface Learnt {

@@ -31,14 +31,24 @@ const MESSAGES: readonly (readonly [text: RegExp, meaning: string])[] = [
   [/^Found \d+ pods, using pod\//, 'the other pods are not in it'],
 ];
 
+/** Whether one of them may stand anywhere in a text. */
+const ANYWHERE = new RegExp(MESSAGES.map(([{ source }]) => source.replaceAll(/[$^]/g, '')).join('|'), 'i');
+
 /** How those lines begin: the cheap refusal. */
 const FIRST_LETTERS = new Set([...'EeUuFfrcD'].map((letter) => letter.charCodeAt(0)));
 const MAX_SAMPLE = 200;
+/** No such line is longer, whatever it is wrapped in. */
+const MAX_LENGTH = 8192;
 
 /** What a line of kubectl or the kubelet about the log means; null: it is none. */
 export function noticeOf(text: string): string | null {
   if (!FIRST_LETTERS.has(text.charCodeAt(0))) return null;
   return MESSAGES.find(([pattern]) => pattern.test(text))?.[1] ?? null;
+}
+
+/** Whether a line, in which something else may stand before or behind it, may hold such a message. */
+export function mayHoldNotice(text: string): boolean {
+  return text.length <= MAX_LENGTH && ANYWHERE.test(text);
 }
 
 /** Counts one in the list, in which every meaning stands once. */

@@ -16,9 +16,10 @@ export class ShapeCounter {
   readonly #shapes: UnrecognisedShape[];
   readonly #byShape = new Map<string, UnrecognisedShape>();
 
-  /** `shapes` is the list to keep; nothing else may change it. */
+  /** `shapes` is the list to keep, perhaps with shapes of lines that came earlier; nothing else may change it. */
   constructor(shapes: UnrecognisedShape[]) {
     this.#shapes = shapes;
+    for (const one of shapes) this.#byShape.set(one.shape, one);
   }
 
   /** Counts some lines of this text. */

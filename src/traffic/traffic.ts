@@ -2,6 +2,7 @@ import type { Instant } from '../model/line.ts';
 import type { LogRecord } from '../model/record.ts';
 import type { Flow, InputTally, Sample, Traffic } from '../model/traffic.ts';
 import { flowKey } from './key.ts';
+import { marksOf } from './marks.ts';
 import { mergeNotices } from './notices.ts';
 import { isNotable } from './outcome.ts';
 import { mergeShapes } from './shapes.ts';
@@ -85,7 +86,7 @@ function insertSample(samples: Sample[], sample: Sample): void {
 }
 
 function sampleOf(record: LogRecord): Sample {
-  return { at: record.at, time: record.time, raw: record.raw };
+  return { at: record.at, time: record.time, raw: record.raw, marks: marksOf(record) };
 }
 
 function addAddress(addresses: string[], address: string | null): void {
