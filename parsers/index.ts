@@ -6,7 +6,9 @@ import { envoyKeyValue } from './envoy/key-value.ts';
 import { defaultTextParsers } from './envoy/text.ts';
 import { platformIstiod } from './platform/istiod.ts';
 import { platformProbe } from './platform/probe.ts';
+import { platformSandbox } from './platform/sandbox.ts';
 import { platformWebhook } from './platform/webhook.ts';
+import { ztunnelExit } from './ztunnel/exit.ts';
 import { ztunnelFragment } from './ztunnel/fragment.ts';
 import { ztunnelJson } from './ztunnel/json.ts';
 import { ztunnelLegacy } from './ztunnel/legacy.ts';
@@ -25,8 +27,10 @@ export const parsers: readonly Parser[] = [
   envoyAppLog,
   ztunnelLegacy,
   platformProbe,
+  platformSandbox,
   platformWebhook,
   platformIstiod,
+  ztunnelExit,
   ztunnelFragment,
   envoyFragment,
 ];

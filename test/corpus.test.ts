@@ -81,27 +81,50 @@ const cases: readonly Case[] = hasShared
       .map((line) => JSON.parse(line) as Case)
   : [];
 
-/** The category of the worst and most frequent finding above `note`, or `none`. */
+/**
+ * The category of the worst and most frequent finding above `note`; `none` without one. A gRPC status of the application's own
+ * is told as a note, for servers give it in normal operation too (`../shared/captures/expected.yaml`, rbac-grpc).
+ */
 function verdictOf(report: Report): string {
-  const [worst] = report.findings.filter((finding) => finding.level !== 'note');
+  const [worst] = report.findings.filter(
+    ({ level, ruleId }) => level !== 'note' || ruleId === 'envoy-application-failed',
+  );
   return worst?.category ?? 'none';
 }
 
 describe.skipIf(!hasShared)(needsShared('lines from public threads'), () => {
   const judged = cases.map(({ id, lines, expected }) => {
     const report = reportOn({ [id]: `${lines.join('\n')}\n` });
-    return { id, class: expected.class, verdict: verdictOf(report), records: report.totals.records };
+    return {
+      id,
+      class: expected.class,
+      verdict: verdictOf(report),
+      records: report.totals.records,
+      inputs: report.inputs,
+    };
   });
 
   it('every class of the corpus has its right categories', () => {
     expect([...new Set(judged.map((one) => one.class))].filter((name) => RIGHT[name] === undefined)).toEqual([]);
   });
 
-  it('95 % get the right category', () => {
+  it('98 % get the right category', () => {
     const wrong = judged.filter((one) => !(RIGHT[one.class] ?? []).includes(one.verdict as Category));
     console.log(`corpus: ${judged.length - wrong.length} of ${judged.length} right`);
     for (const one of wrong) console.log(`  ${one.id}: ${one.class}, told ${one.verdict} (${one.records} records)`);
-    expect(wrong.length).toBeLessThanOrEqual(judged.length * 0.05);
+    expect(wrong.length).toBeLessThanOrEqual(judged.length * 0.02);
+  });
+
+  it('every line is part of a record, told as broken, or of a shape or notice that is told', () => {
+    const count = (told: readonly { readonly count: number }[]): number =>
+      told.reduce((sum, one) => sum + one.count, 0);
+    const silent = judged.filter(({ inputs }) =>
+      inputs.some(
+        ({ lines, records, joined, malformed, truncated, unrecognised, notices }) =>
+          records + joined + malformed + truncated + count(unrecognised) + count(notices) !== lines,
+      ),
+    );
+    expect(silent.map(({ id }) => id)).toEqual([]);
   });
 
   it('a fault of another kind is never called a policy denial, nor the reverse', () => {

@@ -7,7 +7,7 @@ import { lineShape } from '../src/text/line-shape.ts';
 import { Recognizer } from '../src/traffic/recognize.ts';
 import { ShapeCounter } from '../src/traffic/shapes.ts';
 import { emptyTally, emptyTraffic, merge } from '../src/traffic/traffic.ts';
-import { reportOn } from './analysis.ts';
+import { analysisOf, reportOn, SOME_TIME } from './analysis.ts';
 
 const ENVOY =
   '[2026-11-21T11:30:43.474Z] "GET / HTTP/1.1" 403 - rbac_access_denied_matched_policy[none] - "-" 0 19 0 - "-" "curl/8.4.0" "id" "web:80" "-" inbound|80|| - 10.0.0.1:80 10.0.0.2:9 - default';
@@ -112,6 +112,67 @@ describe('messages of kubectl and the kubelet in a log', () => {
     const report = reportOn({ log: [ENVOY, message].join('\n') });
     expect(report.inputs[0]).toMatchObject({ skipped: 1, unrecognised: [], notices: [{ count: 1, line: 2 }] });
     expect(report.problems.map((problem) => problem.message).join()).toContain(meaning);
+  });
+});
+
+describe('messages of kubectl and the kubelet in a wrapping', () => {
+  it.each([
+    ['kubectl --prefix', '[pod/web-1/istio-proxy] failed to create fsnotify watcher: too many open files'],
+    ['CRI', '2026-01-02T03:04:05.123456789Z stderr F error: unexpected EOF'],
+    ['kubectl --timestamps', '2026-01-02T03:04:05.123456789Z unable to retrieve container logs for containerd://0f'],
+    ['Docker json-file', '{"log":"unexpected EOF\\n","stream":"stderr","time":"2026-01-02T03:04:05.123456789Z"}'],
+    ['two of them', '[pod/web-1/istio-proxy] 2026-01-02T03:04:05.123456789Z rpc error: code = NotFound desc = gone'],
+  ])('%s', (_what, message) => {
+    const tally = tallyOf([ENVOY, message]);
+    expect(tally).toMatchObject({ records: 1, skipped: 1, unrecognised: [], notices: [{ count: 1, line: 2 }] });
+    expect(tally.notices[0]?.meaning).toContain('cut there');
+  });
+
+  it('a line that only mentions one is none', () => {
+    const { notices, unrecognised } = tallyOf(['[pod/web-1/app] upload: failed to get logs and error: unexpected EOF']);
+    expect([notices, unrecognised.length]).toEqual([[], 1]);
+  });
+});
+
+describe('problems of many inputs', () => {
+  const members = (count: number, text: string, archive = 'must-gather.tgz!'): Record<string, string> =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`${archive}logs/${n}.log`, text]));
+
+  it('in one archive are one a kind, with counts', () => {
+    const report = reportOn({
+      ...members(700, 'request 1 done\nrequest 2 done\n'),
+      ...members(3, '', 'must-gather.tgz!empty/'),
+      ...members(2, `${ENVOY}\nerror: unexpected EOF\n`, 'must-gather.tgz!proxies/'),
+      'other.log': 'words\n',
+    });
+    expect(report.inputs).toHaveLength(706);
+    expect(report.problems.map(({ about, message }) => `${about}: ${message}`)).toEqual([
+      'input must-gather.tgz: in 700 of 705 logs none of the 1400 lines is of a format known here (ztunnel, Envoy access log, istio-agent); 1400 look like "request # done"',
+      'input must-gather.tgz: 3 of 705 logs are empty',
+      'input must-gather.tgz: kubectl lost the connection: the log is cut there (2 lines in 2 of 705 logs; line 2 of must-gather.tgz!proxies/logs/0.log: "error: unexpected EOF")',
+      'input other.log: none of its 1 lines is of a format known here (ztunnel, Envoy access log, istio-agent); 1 look like "words"',
+    ]);
+  });
+
+  it('in many files are told of the folder, in a few one by one', () => {
+    const few = reportOn(members(5, 'words\n', 'gathered/'));
+    expect(few.problems).toHaveLength(5);
+    const [problem, ...others] = reportOn(members(6, 'words\n', 'gathered/')).problems;
+    expect([problem?.about, others]).toEqual(['input gathered/logs', []]);
+    expect(problem?.message).toContain('in 6 of 6 logs none of the 6 lines');
+  });
+});
+
+describe('an input that comes twice', () => {
+  it('is counted on', () => {
+    const analysis = analysisOf();
+    for (const line of [1, 2]) {
+      analysis.feed({ at: { input: 'log', line }, text: 'a line that nobody knows', truncated: false });
+      analysis.end('log');
+    }
+    expect(analysis.report(SOME_TIME, false).inputs).toMatchObject([
+      { lines: 2, skipped: 2, unrecognised: [{ count: 2 }] },
+    ]);
   });
 });
 

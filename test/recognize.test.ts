@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Envelope, UNKNOWN_ORIGIN, type Wrapping } from '../src/model/line.ts';
+import { type Envelope, type Origin, UNKNOWN_ORIGIN, type Wrapping } from '../src/model/line.ts';
 import type { DiagnosticRecord, LogRecord, Parsed, Parser } from '../src/model/record.ts';
 import type { InputTally } from '../src/model/traffic.ts';
 import { Recognizer } from '../src/traffic/recognize.ts';
@@ -79,13 +79,14 @@ const pieces: Wrapping = {
   },
 };
 
-function read(texts: readonly string[]): { records: LogRecord[]; tally: InputTally } {
+function read(texts: readonly string[], home: Origin = UNKNOWN_ORIGIN): { records: LogRecord[]; tally: InputTally } {
   const tally = emptyTally('test');
   const records: LogRecord[] = [];
   const recognizer = new Recognizer({
     parsers: [plainParser, otherParser],
     wrappings: [bracket, pieces],
     tally,
+    home,
     fold: (record) => {
       records.push(record);
       return null;
@@ -179,6 +180,17 @@ describe('recognising lines', () => {
   it('a cut line without its rest is malformed', () => {
     const { tally } = read(['PART:a:REC be', 'REC something else']);
     expect([tally.records, tally.malformed]).toEqual([1, 1]);
+  });
+
+  it('lines that do not say who wrote them are by whoever wrote the input; those that say another pod are not', () => {
+    const home = { ...UNKNOWN_ORIGIN, namespace: 'shop', pod: 'a', container: 'istio-proxy' };
+    const { records } = read(['REC plain one', '[a] REC same', '[b] REC other', 'OPEN one', '  inner', 'CLOSE'], home);
+    expect(records.map(({ raw, origin }) => [raw, origin])).toEqual([
+      ['REC plain one', home],
+      ['REC same', home],
+      ['REC other', { ...UNKNOWN_ORIGIN, pod: 'b' }],
+      ['OPEN one\n  inner\nCLOSE', home],
+    ]);
   });
 
   it('every line is accounted for once, whatever comes', () => {

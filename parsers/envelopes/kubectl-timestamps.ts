@@ -1,7 +1,9 @@
 import { UNKNOWN_ORIGIN, type Wrapping } from '../../src/model/line.ts';
 import { parseInstant } from '../../src/text/time.ts';
+import { timeLength } from '../../src/text/time-head.ts';
 
-const STAMP = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})) (?!std(?:out|err) [FP])/;
+const BLANK = 32;
+const CRI = /^std(?:out|err) [FP]/;
 
 /**
  * `TIME L`: RFC 3339 with up to nine digits of fraction and exactly one blank; a second one is the line's (kubelet
@@ -11,10 +13,11 @@ export const kubectlTimestamps: Wrapping = {
   id: 'kubectl-timestamps',
   title: 'kubectl logs --timestamps',
   unwrap(text) {
-    if (text.charCodeAt(4) !== 45 || text.charCodeAt(10) !== 84) return null;
-    const match = STAMP.exec(text);
-    const time = match?.[1] === undefined ? null : parseInstant(match[1]);
-    if (match === null || time === null) return null;
-    return { payload: text.slice(match[0].length), time, origin: UNKNOWN_ORIGIN, more: false, stream: null };
+    const end = timeLength(text);
+    if (end === 0 || text.charCodeAt(end) !== BLANK) return null;
+    if (text.startsWith('std', end + 1) && CRI.test(text.slice(end + 1, end + 10))) return null;
+    const time = parseInstant(text.slice(0, end));
+    if (time === null) return null;
+    return { payload: text.slice(end + 1), time, origin: UNKNOWN_ORIGIN, more: false, stream: null };
   },
 };

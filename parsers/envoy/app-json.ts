@@ -47,16 +47,22 @@ function knativeLine(line: Json, envelope: Envelope): Parsed {
   const logger = line['logger'];
   if (typeof level !== 'string' || typeof message !== 'string' || typeof logger !== 'string') return null;
   const severity = severityOf(level);
-  if (severity === null || !isKnative(line, logger)) return null;
+  if (severity === null || !isKnative(line, logger, message)) return null;
   const stamp = jsonText(line['ts'] ?? line['timestamp']);
   return diagnostic(line, envelope, { proxy: 'knative', severity, scope: logger, message, time: readTime(stamp) });
 }
 
-/** Other controllers log with the same library: only Knative has keys under its name, or its commit beside its loggers. */
-function isKnative(line: Json, logger: string): boolean {
+/** What Knative's activator and autoscaler say of pods they cannot reach (knative/serving pkg/activator/net, pkg/autoscaler/metrics). */
+const KNATIVE_WORDS = /^(?:Failed to probe clusterIP|Failed to scrape metrics|Failed scraping pod) ?/;
+
+/**
+ * Other controllers log with the same library: only Knative has keys under its name, or its commit or its own words beside
+ * its loggers.
+ */
+function isKnative(line: Json, logger: string, message: string): boolean {
   return (
     Object.keys(line).some((key) => key.startsWith('knative.dev/')) ||
-    (KNATIVE_LOGGER.test(logger) && typeof line['commit'] === 'string')
+    (KNATIVE_LOGGER.test(logger) && (typeof line['commit'] === 'string' || KNATIVE_WORDS.test(message)))
   );
 }
 

@@ -1,6 +1,7 @@
-import { hasChoice, type Slot } from './match.ts';
+import { hasChoice } from './match.ts';
 import type { Operator } from './operators.ts';
 import { isAbsent, isValue, mayHold, SHAPES, type ShapeRule } from './shapes.ts';
+import type { Slot } from './template.ts';
 
 /** An operator in its format, and the literal text behind it. */
 export interface Piece {

@@ -1,22 +1,6 @@
-import { BLANK, isAbsent, isValue, mayHold, QUOTE, type ShapeRule } from './shapes.ts';
-
-/** One value of a line and the literal text that follows it (up to the next value, or to the end). */
-export interface Slot {
-  readonly rule: ShapeRule;
-  /** What the value fulfils in a notation of its own (a time); null: what its rule says. */
-  readonly notation: RegExp | null;
-  /** Longest value in characters; null: as its rule says. */
-  readonly maxLength: number | null;
-  readonly after: string;
-  /** Whether its end is certain although nothing stands between it and the next value. */
-  readonly isDistinct: boolean;
-}
-
-/** Literal text before the first value, then the values. */
-export interface Template {
-  readonly before: string;
-  readonly slots: readonly Slot[];
-}
+import { compileQuickMatcher } from './quick-match.ts';
+import { BLANK, isAbsent, isValue, mayHold, QUOTE } from './shapes.ts';
+import type { Slot, Template } from './template.ts';
 
 /** Finds the values of a line; null: the line was not printed with this template. */
 export type Matcher = (line: string) => readonly string[] | null;
@@ -34,6 +18,17 @@ const MIN_KEPT = 4;
  * any value is accepted. Time is linear in the length of the line.
  */
 export function compileMatcher(
+  template: Template,
+  strict: boolean,
+  plausible: (values: readonly string[]) => boolean,
+): Matcher {
+  const quick = compileQuickMatcher(template);
+  const searching = compileSearch(template, strict, plausible);
+  return (line) => quick?.(line) ?? searching(line);
+}
+
+/** The same without the short way for lines in which nothing has to be told apart. */
+export function compileSearch(
   template: Template,
   strict: boolean,
   plausible: (values: readonly string[]) => boolean,

@@ -4,8 +4,8 @@ import type { MeshView } from '../model/mesh.ts';
 import type { Remedy } from '../model/remedy.ts';
 import type { Problem, Report, ReportedFinding, ReportedMesh } from '../model/report.ts';
 import type { InputTally, Traffic, UnrecognisedShape } from '../model/traffic.ts';
-import { clip } from '../text/sanitize.ts';
 import { formatProblems } from './formats.ts';
+import { inputProblems, type LearntFormat } from './inputs.ts';
 
 /** What a report is made of. */
 export interface ReportParts {
@@ -19,6 +19,7 @@ export interface ReportParts {
   readonly untold: readonly Finding[];
   /** The remedies of a finding, best first. */
   readonly remediesOf: (finding: Finding) => readonly Remedy[];
+  readonly learnt: readonly LearntFormat[];
   readonly problems: readonly Problem[];
 }
 
@@ -45,7 +46,8 @@ export function buildReport(parts: ReportParts): Report {
     problems: [
       ...parts.problems,
       ...untoldProblem(untold),
-      ...inputProblems(traffic),
+      ...inputProblems(traffic.tallies, parts.learnt),
+      ...overflowProblem(traffic),
       ...formatProblems(traffic.flows.values()),
     ],
   };
@@ -86,54 +88,8 @@ function untoldProblem(untold: readonly Finding[]): readonly Problem[] {
   ];
 }
 
-/** From so many lines and such a share on it is worth a line in the report that an input was not understood. */
-const MANY_SKIPPED = 10;
-const LARGE_SHARE = 0.25;
-/** Characters of a shape that is told. */
-const MAX_SHAPE = 120;
-
-function tallyMessages(tally: InputTally): readonly string[] {
-  const { malformed, truncated, notices } = tally;
-  return [
-    ...coverageMessage(tally),
-    ...notices.map(({ meaning, count, line, sample }) => {
-      const more = count > 1 ? `, and ${count - 1} more` : '';
-      return `${meaning} (line ${line}: ${JSON.stringify(sample)}${more})`;
-    }),
-    ...(malformed > 0 ? [`${malformed} lines are of a known format but broken`] : []),
-    ...(truncated > 0 ? [`${truncated} lines are longer than 1 MiB and were not read`] : []),
-  ];
-}
-
-/** What to tell of an input of which nothing, or much, was not understood. */
-function coverageMessage(tally: InputTally): readonly string[] {
-  const { lines, records, skipped } = tally;
-  if (lines === 0) return ['it is empty: no line was read'];
-  if (records === 0) {
-    return [
-      `none of its ${lines} lines is of a format known here (ztunnel, Envoy access log, istio-agent)${looks(tally)}`,
-    ];
-  }
-  if (skipped < MANY_SKIPPED || skipped < LARGE_SHARE * lines) return [];
-  return [`${Math.floor((100 * skipped) / lines)} % of its ${lines} lines are of no format known here${looks(tally)}`];
-}
-
-/** What most of the lines that were not recognised look like. */
-function looks({ unrecognised }: InputTally): string {
-  const [most] = reportedShapes(unrecognised).filter(({ shape }) => shape !== '');
-  return most === undefined ? '' : `; ${most.count} look like ${JSON.stringify(clip(most.shape, MAX_SHAPE))}`;
-}
-
-function inputProblems(traffic: Traffic): readonly Problem[] {
-  const problems = [...traffic.tallies.values()].flatMap((tally) =>
-    tallyMessages(tally).map((message): Problem => ({ about: `input ${tally.name}`, message })),
-  );
-  const { records, failures } = traffic.overflow;
-  if (records > 0) {
-    problems.push({
-      about: 'traffic',
-      message: `more distinct flows than are kept: ${records} records (${failures} of them failures) are in no finding`,
-    });
-  }
-  return problems;
+function overflowProblem({ overflow: { records, failures } }: Traffic): readonly Problem[] {
+  if (records === 0) return [];
+  const message = `more distinct flows than are kept: ${records} records (${failures} of them failures) are in no finding`;
+  return [{ about: 'traffic', message }];
 }

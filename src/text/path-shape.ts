@@ -7,6 +7,15 @@ export function plainPath(path: string): string {
   return end < 0 ? path : path.slice(0, end);
 }
 
+/** Another path of the same shape: ids in it differ. The same where it has none. */
+export function siblingPath(path: string): string {
+  const turned = (segment: string): string => segment.replace(/\d/g, (digit) => String((Number(digit) + 1) % 10));
+  return plainPath(path)
+    .split('/')
+    .map((segment) => (ID_SEGMENT.test(segment) ? turned(segment) : segment))
+    .join('/');
+}
+
 /** A path without query and fragment, with segments that look like ids masked. Empty for null. */
 export function pathShape(path: string | null): string {
   if (path === null) return '';

@@ -2,22 +2,64 @@ import type { Instant } from '../model/line.ts';
 
 const RFC3339 = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,9}))?(?:(Z)|\s?([+-])(\d{2}):?(\d{2}))$/;
 
-const NANOSECONDS = /\d{3}Z$/;
-
 /**
  * Reads RFC 3339 (also with a blank for `T`, `+0000`, 0 to 9 fraction digits) as an instant in UTC with microseconds;
  * null if it is no such time.
  */
 export function parseInstant(text: string): Instant | null {
-  if (isInstant(text)) return Number.isNaN(Date.parse(text)) ? null : text;
-  // The kubelet's nanoseconds, which stand before every line of a container's log.
-  if (text.length === 30 && text.charCodeAt(29) === 90 && NANOSECONDS.test(text))
-    return parseInstant(`${text.slice(0, 26)}Z`);
+  return readUsual(text) ?? readAny(text);
+}
+
+/** Place of the `Z` behind microseconds, and behind one and nine digits of fraction. */
+const MICROS_END = 26;
+const LEAST_END = 21;
+const MOST_END = 29;
+
+/** A time as proxies and the kubelet print it before every line, in UTC and with a fraction; null: another notation, or none. */
+function readUsual(text: string): Instant | null {
+  const end = text.length - 1;
+  if (end < LEAST_END || end > MOST_END || text.charCodeAt(end) !== 90 || text.charCodeAt(19) !== 46) return null;
+  if (!isMoment(text)) return null;
+  for (let index = 20; index < end; index++) {
+    const code = text.charCodeAt(index);
+    if (code < 48 || code > 57) return null;
+  }
+  if (end === MICROS_END) return text;
+  return end > MICROS_END ? `${text.slice(0, MICROS_END)}Z` : `${text.slice(0, end)}${'00000'.slice(end - LEAST_END)}Z`;
+}
+
+/** Whether a text begins with a date and time that calendars and clocks have, whatever the month's length. */
+function isMoment(text: string): boolean {
+  return (
+    text.charCodeAt(4) === 45 &&
+    text.charCodeAt(7) === 45 &&
+    text.charCodeAt(10) === 84 &&
+    text.charCodeAt(13) === 58 &&
+    text.charCodeAt(16) === 58 &&
+    isBetween(text, 0, 0, 99) &&
+    isBetween(text, 2, 0, 99) &&
+    isBetween(text, 5, 1, 12) &&
+    isBetween(text, 8, 1, 31) &&
+    isBetween(text, 11, 0, 23) &&
+    isBetween(text, 14, 0, 59) &&
+    isBetween(text, 17, 0, 59)
+  );
+}
+
+/** Whether two digits stand at a place that make such a number. */
+function isBetween(text: string, at: number, least: number, most: number): boolean {
+  const tens = text.charCodeAt(at) - 48;
+  const ones = text.charCodeAt(at + 1) - 48;
+  const value = tens * 10 + ones;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 && value >= least && value <= most;
+}
+
+function readAny(text: string): Instant | null {
   const match = RFC3339.exec(text);
   if (match === null) return null;
   const [, date = '', time = '', fraction = '', zulu, sign, hours = '00', minutes = '00'] = match;
   const micros = `${fraction}000000`.slice(0, 6);
-  const epoch = Date.parse(`${date}T${time}Z`);
+  const epoch = Date.parse(`${date}T${time}.${micros}Z`);
   if (Number.isNaN(epoch)) return null;
   if (zulu !== undefined) return `${date}T${time}.${micros}Z`;
   const offsetMs = (Number(hours) * 60 + Number(minutes)) * 60_000 * (sign === '-' ? -1 : 1);
