@@ -2,6 +2,7 @@ import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { envoyFacts, requestName } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
 import { step } from '../src/remedy/edits/index.ts';
+import { ownSideOf } from '../src/remedy/edits/own-side.ts';
 
 /** REGISTRY_ONLY: an unknown destination went to BlackHoleCluster or the route block_all. */
 export const rule: Rule = {
@@ -30,20 +31,24 @@ export const rule: Rule = {
     ],
   },
   on: ['envoy/request', 'envoy/connection'],
-  match({ record }) {
+  match({ record }, mesh) {
     const failure = envoyFailure(record);
     if (failure?.kind !== 'egress-blocked') return null;
     const authority = record.kind === 'request' ? record.authority : null;
     const facts = envoyFacts(record);
     const target = authority ?? facts?.serverName ?? facts?.downstreamLocal ?? 'an unknown address';
+    const own = ownSideOf(record, mesh);
     return {
       certainty: failure.certainty,
-      cause: `${requestName(record)} goes to ${target}, which no Service and no ServiceEntry visible here has; the proxy lets nothing else out (REGISTRY_ONLY).`,
+      cause: `${requestName(record)} goes to ${target}, which no Service and no ServiceEntry visible here has; the proxy lets nothing else out (REGISTRY_ONLY).${own === null ? '' : ` ${own.because}`}`,
+      policies: own?.policies ?? [],
       intended: 'unknown',
       subject: [target],
     };
   },
-  propose() {
+  propose({ flows }, mesh) {
+    const own = flows[0] === undefined ? null : ownSideOf(flows[0].record, mesh);
+    if (own !== null) return [own.repair];
     return [
       step(
         'configuration',

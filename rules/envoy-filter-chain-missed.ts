@@ -3,7 +3,7 @@ import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { envoyFacts } from '../src/causes/envoy-record.ts';
 import { judgeFilterChain, type Place } from '../src/causes/filter-chain.ts';
 import { serversAt } from '../src/causes/gateway-server.ts';
-import type { Finding, Rule } from '../src/model/finding.ts';
+import type { Category, Finding, Rule } from '../src/model/finding.ts';
 import type { MeshView, ObjectRef, Pod } from '../src/model/mesh.ts';
 import type { LogRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
@@ -12,7 +12,9 @@ import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { refOf } from '../src/remedy/edits/change.ts';
 import { changeDestinationTls } from '../src/remedy/edits/destination-rule.ts';
 import { enrolCaller, exemptPort, step } from '../src/remedy/edits/index.ts';
+import { missedException } from '../src/remedy/edits/missed-exception.ts';
 import { serveOutsiders, speakMutualTls } from '../src/remedy/edits/outside-gateway.ts';
+import { type OwnSide, ownSideOf } from '../src/remedy/edits/own-side.ts';
 import { type HostPort, parseHostPort } from '../src/text/address.ts';
 import { nearNames } from '../src/text/near.ts';
 import { distinctRefs } from '../src/text/object-ref.ts';
@@ -58,12 +60,12 @@ export const rule: Rule = {
         ? distinctRefs(serversAt(localOf(flow.record), mesh).map(({ gateway }) => refOf(gateway)))
         : [];
     const setting = category === 'mutual-tls' ? settingOf(flow.record, mesh) : null;
+    const own = category === 'mutual-tls' ? ownSide(flow.record, setting, mesh) : null;
     return {
       certainty,
       category,
-      cause: setting === null ? cause : `${cause} ${tlsName(setting)} makes the sidecar of the caller do so.`,
-      policies:
-        place === 'gateway' ? gateways : category === 'mutual-tls' ? policiesOf(flow.record, setting, mesh) : [],
+      cause: `${cause}${causeAtCaller(setting, own)}${place === 'sidecar' ? exceptionRemark(flow.record, mesh) : ''}`,
+      policies: place === 'gateway' ? gateways : policiesOf(category, flow.record, setting, own, mesh),
       enforcedBy: place ?? (category === 'mutual-tls' ? 'sidecar' : null),
       intended: 'unknown',
       unchecked:
@@ -82,8 +84,9 @@ export const rule: Rule = {
     if (finding.category === 'routing') return [repairListener(finding, flow?.record ?? null, mesh)];
     if (flow !== undefined && placeOf(flow.record, mesh) === 'gateway') return atGateway(finding, flow.record, mesh);
     const setting = flow === undefined ? null : settingOf(flow.record, mesh);
-    // What arrived is all that the line shows, so replaying it cannot prove a change at the caller: steps, not a change.
-    if (setting !== null) return [{ ...changeDestinationTls(setting, true), changes: [] }];
+    if (setting !== null) return [changeDestinationTls(setting, true)];
+    const own = flow === undefined ? null : ownSide(flow.record, setting, mesh);
+    if (own !== null) return [own.repair];
     const isPlaintext = flow !== undefined && envoyFacts(flow.record)?.serverName === null;
     const drafts = isPlaintext ? exemptPort(finding, mesh) : enrolUnlessMeshed(finding, mesh);
     // Where the caller's pod is known, so is whether it has a sidecar that a DestinationRule would turn off.
@@ -126,11 +129,34 @@ function settingOf(record: LogRecord, mesh: MeshView): DestinationTls | null {
   return isPlaintext || setting.mode !== 'DISABLE' ? setting : null;
 }
 
+/** What else than a DestinationRule makes a caller that has a sidecar speak plaintext; null: nothing that is known. */
+function ownSide(record: LogRecord, setting: DestinationTls | null, mesh: MeshView): OwnSide | null {
+  return setting === null && envoyFacts(record)?.serverName === null ? ownSideOf(record, mesh) : null;
+}
+
+function causeAtCaller(setting: DestinationTls | null, own: OwnSide | null): string {
+  if (setting !== null) return ` ${tlsName(setting)} makes the sidecar of the caller do so.`;
+  return own === null ? '' : ` ${own.because}`;
+}
+
+function exceptionRemark(record: LogRecord, mesh: MeshView): string {
+  const local = localOf(record);
+  const pod = local === null ? null : mesh.podByIp(local.host);
+  return pod === null || local?.port == null ? '' : missedException(pod, local.port, mesh);
+}
+
 /** The policies that have a say: what made the caller speak so, and what the workload wants. */
-function policiesOf(record: LogRecord, setting: DestinationTls | null, mesh: MeshView): readonly ObjectRef[] {
-  const decision = record.kind === 'diagnostic' ? null : decideObserved(record, mesh);
+function policiesOf(
+  category: Category,
+  record: LogRecord,
+  setting: DestinationTls | null,
+  own: OwnSide | null,
+  mesh: MeshView,
+): readonly ObjectRef[] {
+  if (category !== 'mutual-tls' || record.kind === 'diagnostic') return [];
+  const decision = decideObserved(record, mesh);
   const wanting = decision?.stage === 'listener' ? decision.determining : [];
-  return [...(setting === null ? [] : [refOf(setting.rule)]), ...wanting];
+  return [...(setting === null ? (own?.policies ?? []) : [refOf(setting.rule)]), ...wanting];
 }
 
 function callerPod(record: LogRecord, mesh: MeshView): Pod | null {

@@ -15,6 +15,7 @@ import { decideObserved, type EnvoyRecord, observedProxy } from '../src/policy/e
 import type { EnvoyDecision } from '../src/policy/envoy/verdict.ts';
 import { enforcerNamespace, enforcerPod } from '../src/remedy/commands/enforcer.ts';
 import { allowCaller, showPolicy, step } from '../src/remedy/edits/index.ts';
+import { ownSideOf } from '../src/remedy/edits/own-side.ts';
 import { sourceName } from '../src/text/ends.ts';
 import { listOf, valueAt } from '../src/text/untyped.ts';
 
@@ -52,13 +53,14 @@ export const rule: Rule = {
     const plaintext = cameInPlaintext(record);
     const decision = decideObserved(record, mesh);
     const isMiss = decision !== null && decision.outcome !== 'allow';
+    const own = ownSideOf(record, mesh);
     const policies = isMiss ? decision.determining.filter((ref) => actionOf(ref, mesh) === 'ALLOW') : [];
     const nearMiss = isMiss ? decision.nearMiss.filter(({ policy }) => actionOf(policy, mesh) === 'ALLOW') : [];
     return {
       certainty: 'certain',
-      cause: `${causeOf(record, plaintext)}${tokenRemark(nearMiss, mesh)}`,
+      cause: `${causeOf(record, plaintext)}${tokenRemark(nearMiss, mesh)}${own === null ? '' : ` ${own.because}`}`,
       enforcedBy: observedProxy(record, mesh)?.type ?? enforcerOf(record),
-      policies,
+      policies: [...policies, ...(own?.policies ?? [])],
       nearMiss,
       intended: 'unknown',
       unchecked: [
@@ -70,7 +72,10 @@ export const rule: Rule = {
   },
   propose(finding, mesh) {
     if (wantsToken(finding.nearMiss, mesh)) return [sendToken(finding), findPolicies(finding)];
-    return [...allowCaller(finding, mesh), findPolicies(finding)];
+    // Where its own side takes the caller's identity away, no rule can give it back.
+    const [flow] = finding.flows;
+    const own = flow === undefined ? null : ownSideOf(flow.record, mesh);
+    return [...(own === null ? allowCaller(finding, mesh) : [own.repair]), findPolicies(finding)];
   },
 };
 

@@ -4,11 +4,13 @@ import { calledName, dialledAddress, envoyFacts, isInbound } from '../src/causes
 import type { Category, Certainty, Rule } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { LogRecord } from '../src/model/record.ts';
+import { autoMtlsIsOff } from '../src/policy/way/client-tls.ts';
 import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { applicationLogs, listDestinationRules, proxyLogs } from '../src/remedy/commands/proxy.ts';
 import { refOf } from '../src/remedy/edits/change.ts';
 import { changeDestinationTls } from '../src/remedy/edits/destination-rule.ts';
 import { step } from '../src/remedy/edits/index.ts';
+import { ownSideOf } from '../src/remedy/edits/own-side.ts';
 
 /** UC before a response. Who closed it, and why, follows from what is known about the destination. */
 export const rule: Rule = {
@@ -43,12 +45,13 @@ export const rule: Rule = {
     if (envoyFailure(record)?.kind !== 'closed') return null;
     const { category, certainty, cause } = SITUATIONS[situationOf(record, mesh)];
     const setting = category === 'mutual-tls' ? dialledTls(record, mesh) : null;
-    const named = setting === null ? '' : ` It is ${tlsName(setting)}.`;
+    const own = category === 'mutual-tls' && setting === null ? ownSideOf(record, mesh) : null;
+    const named = setting === null ? (own === null ? '' : ` ${own.because}`) : ` It is ${tlsName(setting)}.`;
     return {
       category,
       certainty,
       cause: `${calledName(record)} closed the connection before it answered. ${cause}${named}`,
-      policies: setting === null ? [] : [refOf(setting.rule)],
+      policies: setting === null ? (own?.policies ?? []) : [refOf(setting.rule)],
       intended: 'no',
       unchecked:
         mesh.known || isInbound(record) === true
@@ -62,6 +65,8 @@ export const rule: Rule = {
     if (category === 'mutual-tls') {
       const setting = flows[0] === undefined ? null : dialledTls(flows[0].record, mesh);
       if (setting !== null) return [changeDestinationTls(setting, true)];
+      const own = flows[0] === undefined ? null : ownSideOf(flows[0].record, mesh);
+      if (own !== null) return [own.repair];
       return [
         step(
           'configuration',
@@ -129,6 +134,11 @@ const SITUATIONS = {
     cause:
       'A DestinationRule makes the caller speak plaintext, and a sidecar that takes mutual TLS only (STRICT) closes that.',
   },
+  unasked: {
+    category: 'mutual-tls',
+    certainty: 'likely',
+    cause: 'A sidecar that takes mutual TLS only (STRICT) closes plaintext.',
+  },
   'foreign-tls': {
     category: 'mutual-tls',
     certainty: 'likely',
@@ -159,6 +169,7 @@ function situationOf(record: LogRecord, mesh: MeshView): keyof typeof SITUATIONS
   }
   const mode = dialledTls(record, mesh)?.mode ?? null;
   if (mode === 'DISABLE' && sidecar !== false) return 'plaintext';
+  if (mode === null && sidecar === true && autoMtlsIsOff(mesh)) return 'unasked';
   if (sidecar !== true) return 'unknown';
   return mode === 'SIMPLE' || mode === 'MUTUAL' ? 'foreign-tls' : 'sidecar';
 }

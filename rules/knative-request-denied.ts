@@ -1,6 +1,11 @@
 import { knativeFailure } from '../src/causes/knative-failure.ts';
 import type { Rule } from '../src/model/finding.ts';
+import type { MeshView, Pod } from '../src/model/mesh.ts';
 import { step } from '../src/remedy/edits/index.ts';
+import { knativeCallOf } from '../src/remedy/edits/knative-call.ts';
+import { nameOf } from '../src/text/object-ref.ts';
+import { shellWord } from '../src/text/shell.ts';
+import { identityOf, principalOf } from '../src/text/spiffe.ts';
 
 /** Activator or autoscaler got 403 from a revision. */
 export const rule: Rule = {
@@ -30,30 +35,37 @@ export const rule: Rule = {
     ],
   },
   on: ['knative/diagnostic'],
-  match({ record }) {
+  match({ record }, mesh) {
     if (record.kind !== 'diagnostic' || knativeFailure(record) !== 'denied') return null;
+    const call = knativeCallOf(record, mesh);
     return {
       certainty: 'certain',
-      cause:
-        "A policy at the revision denied Knative's own call with 403: no ALLOW rule admits the activator or autoscaler.",
+      cause: `A policy at the revision denied Knative's own call with 403: no ALLOW rule admits ${call === null ? 'the activator or autoscaler' : `${principalOfPod(call.caller, mesh)}, as which ${nameOf(call.caller)} called Service ${nameOf(call.called.service)}`}.`,
       enforcedBy: 'sidecar',
       intended: 'no',
       subject: [record.scope],
     };
   },
-  propose() {
+  propose({ flows }, mesh) {
+    const [flow] = flows;
+    const call = flow?.record.kind === 'diagnostic' ? knativeCallOf(flow.record, mesh) : null;
+    const who =
+      call === null
+        ? 'the service accounts activator and controller of knative-serving in the ALLOW policies of the revision'
+        : `${principalOfPod(call.caller, mesh)} in an ALLOW policy of namespace ${call.called.service.namespace}`;
+    const namespace = call === null ? 'NAMESPACE' : shellWord(call.called.service.namespace);
     return [
-      step(
-        'policy-change',
-        'Admit the service accounts activator and controller of knative-serving in the ALLOW policies of the revision; for probes and metrics with their paths.',
-        {
-          risk: 'Whatever the activator forwards then comes in under its identity.',
-          confirm: [
-            'kubectl -n NAMESPACE get authorizationpolicies -o yaml',
-            'kubectl -n knative-serving get pods -o wide',
-          ],
-        },
-      ),
+      step('policy-change', `Admit ${who}; for probes and metrics with their paths.`, {
+        risk: 'Whatever the activator forwards then comes in under its identity.',
+        confirm: [
+          `kubectl -n ${namespace} get authorizationpolicies -o yaml`,
+          'kubectl -n knative-serving get pods -o wide',
+        ],
+      }),
     ];
   },
 };
+
+function principalOfPod({ namespace, serviceAccount }: Pod, { trustDomain }: MeshView): string {
+  return principalOf(identityOf(trustDomain, namespace, serviceAccount));
+}

@@ -3,6 +3,8 @@ import { inRoot, listPods } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
 const MESSAGE = /failed to bind to address (\S+): (.*)$/;
+/** A server of ztunnel's own, without which it exits. */
+const SERVER = /^((?:readiness|admin|stats) server) starts: (.*)$/;
 
 /** A listener of ztunnel could not be opened. */
 export const rule: Rule = {
@@ -24,19 +26,26 @@ export const rule: Rule = {
         'Let the application use other ports than 15001, 15006, 15008, 15053; without IPv6 set IPV6_ENABLED=false at ztunnel.',
       never: 'Do not change policies.',
     },
-    cites: ['istio/ztunnel 62d82653 src/proxy.rs', 'istio/ztunnel 62d82653 src/config.rs'],
+    cites: [
+      'istio/ztunnel 62d82653 src/proxy.rs',
+      'istio/ztunnel 62d82653 src/config.rs',
+      'istio/ztunnel 62d82653 src/app.rs',
+    ],
   },
   on: ['ztunnel/diagnostic'],
   match(flow) {
     const { record } = flow;
     if (record.kind !== 'diagnostic') return null;
-    const found = MESSAGE.exec(record.message) ?? MESSAGE.exec(record.fields['error'] ?? record.fields['err'] ?? '');
+    const found =
+      SERVER.exec(record.message) ??
+      MESSAGE.exec(record.message) ??
+      MESSAGE.exec(record.fields['error'] ?? record.fields['err'] ?? '');
     if (found === null) return null;
     const [, address = '', reason = ''] = found;
     const where = record.fields['wl'] ?? '';
     return {
       certainty: 'certain',
-      cause: `ztunnel could not open ${address}${where === '' ? '' : ` for ${where}`}: ${reason}.`,
+      cause: `ztunnel could not open ${address.endsWith(' server') ? `its ${address}` : address}${where === '' ? '' : ` for ${where}`}: ${reason}.`,
       subject: [address, where],
     } satisfies Match;
   },

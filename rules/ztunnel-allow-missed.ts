@@ -1,13 +1,14 @@
 import { waypointSign } from '../src/causes/waypoint.ts';
 import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Finding, Match, Rule } from '../src/model/finding.ts';
-import type { MeshView } from '../src/model/mesh.ts';
+import type { MeshView, ObjectRef } from '../src/model/mesh.ts';
 import type { Decision } from '../src/model/policy.ts';
 import type { ConnectionRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
 import { decideObserved } from '../src/policy/ambient/observed.ts';
 import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { allowCaller, callThroughWaypoint, step } from '../src/remedy/edits/index.ts';
+import { nearPrincipals } from '../src/remedy/edits/near-principal.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
 import { parseSpiffeId, principalOf } from '../src/text/spiffe.ts';
 
@@ -44,7 +45,7 @@ export const rule: Rule = {
     const avoided = isMiss && onlyWaypoints(decision, mesh);
     return {
       certainty: 'certain',
-      cause: avoided ? avoidsWaypoint(record) : causeOf(record, mesh),
+      cause: avoided ? avoidsWaypoint(record) : causeOf(record, isMiss ? decision.determining : [], mesh),
       level: avoided ? 'note' : 'error',
       enforcedBy: 'ztunnel',
       policies: isMiss ? decision.determining : [],
@@ -79,7 +80,7 @@ function uncheckedBy(decision: Decision | null): string {
   return 'which ALLOW policies applied: by the objects given ztunnel would decide otherwise, so they are newer or older than the log';
 }
 
-function causeOf(record: ConnectionRecord, mesh: MeshView): string {
+function causeOf(record: ConnectionRecord, policies: readonly ObjectRef[], mesh: MeshView): string {
   const { identity } = record.source;
   const source = sourceName(record);
   const destination = destinationName(record);
@@ -91,7 +92,8 @@ function causeOf(record: ConnectionRecord, mesh: MeshView): string {
     const who = sign === 'known' ? 'is a waypoint' : 'has the name of a waypoint';
     return `The caller ${principalOf(identity)} ${who}: ztunnel at the pod sees the waypoint, not the client behind it. ALLOW policies apply to ${destination}, and none admits the waypoint.`;
   }
-  return `ALLOW policies apply to ${destination}, and no rule of any of them admits ${principalOf(identity)} (${source}).`;
+  const principal = principalOf(identity);
+  return `ALLOW policies apply to ${destination}, and no rule of any of them admits ${principal} (${source}).${nearPrincipals(policies, principal, mesh)}`;
 }
 
 function findPolicies(finding: Finding): Draft {

@@ -1,11 +1,13 @@
 import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Finding, Match, Rule } from '../src/model/finding.ts';
-import type { ObjectRef } from '../src/model/mesh.ts';
+import type { MeshView, ObjectRef } from '../src/model/mesh.ts';
+import type { ConnectionRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
 import { decideObserved } from '../src/policy/ambient/observed.ts';
 import { listPods } from '../src/remedy/commands/kubectl.ts';
 import { exemptPort, showPolicy, step } from '../src/remedy/edits/index.ts';
-import { destinationName, sourceName } from '../src/text/ends.ts';
+import { missedException } from '../src/remedy/edits/missed-exception.ts';
+import { destinationName, destinationPort, sourceName } from '../src/text/ends.ts';
 import { nameOf } from '../src/text/object-ref.ts';
 
 const CONVERTED = 'converted_peer_authentication_';
@@ -47,7 +49,7 @@ export const rule: Rule = {
       policies[0] === undefined ? 'a PeerAuthentication in mode STRICT' : `PeerAuthentication ${nameOf(policies[0])}`;
     return {
       certainty: 'certain',
-      cause: `${sourceName(record)} spoke plain text to ${destinationName(record)}, where ${by} requires mutual TLS.${whoIs(record.source.workload)}`,
+      cause: `${sourceName(record)} spoke plain text to ${destinationName(record)}, where ${by} requires mutual TLS.${whoIs(record.source.workload)}${exceptionRemark(record, mesh)}`,
       enforcedBy: 'ztunnel',
       policies,
       intended: 'unknown',
@@ -71,6 +73,13 @@ function namedObject(namespace: string, name: string): ObjectRef | null {
 
 function isPeerAuthentication({ kind }: ObjectRef): boolean {
   return kind === 'PeerAuthentication';
+}
+
+function exceptionRemark(record: ConnectionRecord, mesh: MeshView): string {
+  const { address } = record.destination;
+  const pod = address === null ? null : mesh.podByIp(address);
+  const port = destinationPort(record);
+  return pod === null || port === null ? '' : missedException(pod, port, mesh);
 }
 
 /** ztunnel finds the pod by its address: without one it is a node, a load balancer or something outside the cluster. */

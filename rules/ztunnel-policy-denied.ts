@@ -2,11 +2,17 @@ import { waypointSign } from '../src/causes/waypoint.ts';
 import { ztunnelErrorOf } from '../src/causes/ztunnel-error.ts';
 import type { Finding, Match, Rule } from '../src/model/finding.ts';
 import type { MeshView, ObjectRef } from '../src/model/mesh.ts';
+import type { PolicyRule } from '../src/model/policy.ts';
+import type { SpiffeId } from '../src/model/record.ts';
 import { decideObserved } from '../src/policy/ambient/observed.ts';
 import { decodeAuthorizationPolicy } from '../src/policy/decode.ts';
 import { ztunnelLogs } from '../src/remedy/commands/kubectl.ts';
+import { asksOfHttp } from '../src/remedy/edits/http-at-ztunnel.ts';
 import { exceptCaller, showPolicy, step } from '../src/remedy/edits/index.ts';
+import { nearPrincipals } from '../src/remedy/edits/near-principal.ts';
+import { denyAtWaypoint } from '../src/remedy/edits/through-waypoint.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
+import { principalOf } from '../src/text/spiffe.ts';
 
 /** An AuthorizationPolicy with action DENY matched. ztunnel names it. */
 export const rule: Rule = {
@@ -39,7 +45,7 @@ export const rule: Rule = {
     const policy = policyOf(error.values);
     return {
       certainty: 'certain',
-      cause: `AuthorizationPolicy ${policy.namespace}/${policy.name} denies ${sourceName(record)} access to ${destinationName(record)}.${hintOf(mesh, policy)}`,
+      cause: `AuthorizationPolicy ${policy.namespace}/${policy.name} denies ${sourceName(record)} access to ${destinationName(record)}.${hintOf(mesh, policy)}${spellingOf(record.source.identity, policy, mesh)}`,
       enforcedBy: 'ztunnel',
       policies: [policy],
       nearMiss: (decideObserved(record, mesh)?.nearMiss ?? []).filter((miss) => isSame(miss.policy, policy)),
@@ -64,7 +70,7 @@ export const rule: Rule = {
       ];
     }
     return [
-      ...(mayBeExcepted(finding, mesh) ? exceptCaller(finding, mesh) : []),
+      ...(mayBeExcepted(finding, mesh) ? exceptCaller(finding, mesh) : denyAtWaypoint(finding, mesh)),
       step(
         'investigate',
         'Read the policy and decide whether the denial is wanted. If it is, change the caller, not the policy.',
@@ -94,13 +100,24 @@ function hintOf(mesh: MeshView, policy: ObjectRef): string {
   if (mesh.known && mesh.object(policy) === null) {
     return ' The policy is not among the objects given: it is newer or older than they are.';
   }
-  return '';
+  const asks = decodedRules(mesh, policy).flatMap(asksOfHttp);
+  return asks.length === 0
+    ? ''
+    : ` It asks about HTTP (${asks.join(', ')}), which ztunnel leaves out, so that it denies more than it says.`;
+}
+
+function spellingOf(identity: SpiffeId | null, policy: ObjectRef, mesh: MeshView): string {
+  return identity === null ? '' : nearPrincipals([policy], principalOf(identity), mesh);
 }
 
 /** A DENY with an empty rule, as it is used to prove that a selector selects what it should. */
 function deniesEverything(mesh: MeshView, ref: ObjectRef): boolean {
+  return decodedRules(mesh, ref).some(({ from, to, when }) => from.length + to.length + when.length === 0);
+}
+
+/** The rules of a DENY policy; empty: it is not known, or is another. */
+function decodedRules(mesh: MeshView, ref: ObjectRef): readonly PolicyRule[] {
   const object = mesh.object(ref);
   const policy = object === null ? null : decodeAuthorizationPolicy(object);
-  if (policy === null || !policy.ok || policy.value.action !== 'DENY') return false;
-  return policy.value.rules.some(({ from, to, when }) => from.length + to.length + when.length === 0);
+  return policy?.ok === true && policy.value.action === 'DENY' ? policy.value.rules : [];
 }

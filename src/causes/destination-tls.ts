@@ -32,11 +32,23 @@ export function dialledTls(record: LogRecord, mesh: MeshView): DestinationTls | 
 }
 
 /**
- * The DestinationRule that prescribes how a proxy in `client` (a namespace; null: not known) speaks to a host; null: none
- * does, and the mesh decides by itself. The client's namespace is asked first, then the Service's, then the root; in each
- * the most specific host wins, then the oldest rule (istio 86c9f01f pilot/pkg/model/push_context.go destinationRule).
+ * How the DestinationRule of a host tells a proxy in `client` (a namespace; null: not known) to speak; null: none does, and
+ * the mesh decides by itself.
  */
 function destinationTls(called: CalledHost, client: string | null, mesh: MeshView): DestinationTls | null {
+  return destinationRuleOf(called, client, mesh)?.tls ?? null;
+}
+
+/**
+ * The DestinationRule of a host for a proxy in `client`, and its tls block if it has one; null: there is none. The client's
+ * namespace is asked first, then the Service's, then the root; in each the most specific host wins, then the oldest rule
+ * (istio 86c9f01f pilot/pkg/model/push_context.go destinationRule).
+ */
+export function destinationRuleOf(
+  called: CalledHost,
+  client: string | null,
+  mesh: MeshView,
+): { readonly rule: KubeObject; readonly tls: DestinationTls | null } | null {
   const own = called.host.split('.')[1] ?? '';
   const known = [...new Set([client, own, mesh.rootNamespace])].filter((namespace) => namespace !== null);
   for (const namespace of known) {
@@ -44,7 +56,7 @@ function destinationTls(called: CalledHost, client: string | null, mesh: MeshVie
       .objectsOf('DestinationRule', namespace)
       .filter((candidate) => covers(candidate, called.host) && isExported(candidate, client))
       .sort((one, other) => specificity(other) - specificity(one) || byAge(one, other));
-    if (rule !== undefined) return tlsOf(rule, called);
+    if (rule !== undefined) return { rule, tls: tlsOf(rule, called) };
   }
   return null;
 }

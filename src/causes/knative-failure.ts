@@ -24,3 +24,13 @@ export function knativeFailure(record: DiagnosticRecord): KnativeFailure | null 
   const text = `${record.message} ${error}`;
   return ERRORS.find(([pattern]) => pattern.test(text))?.[1] ?? 'failed';
 }
+
+const CALLED = /https?:\/\/([\w.-]+)(?::(\d{1,5}))?\/|clusterIP ([\d.]+):(\d{1,5})/;
+
+/** Host and port that Knative called: of a URL, or the address of a Service; null: the line names none. Untrusted text. */
+export function knativeTarget(record: DiagnosticRecord): { readonly host: string; readonly port: number } | null {
+  const match = CALLED.exec(`${record.fields['error'] ?? ''} ${record.message}`);
+  if (match === null) return null;
+  const [, host, port, address, addressPort] = match;
+  return { host: host ?? address ?? '', port: Number(port ?? addressPort ?? 80) };
+}

@@ -127,10 +127,15 @@ export interface AutoMtlsTarget {
 export function autoMtls(target: AutoMtlsTarget, mesh: MeshView): ClientTls {
   const { pod, takesMtls, mode, namespaceMode, allTakeMtls } = target;
   const plaintext = (because: string): ClientTls => ({ transport: 'plaintext', because, by: [] });
-  if (mesh.config?.['enableAutoMtls'] === false) return plaintext('auto mTLS is off in the mesh');
+  if (autoMtlsIsOff(mesh)) return plaintext('auto mTLS is off in the mesh');
   if (!takesMtls) return plaintext(`${nameOf(pod)} takes no mutual TLS`);
   if (!allTakeMtls) return plaintext('not every pod of this headless Service takes mutual TLS');
   if (namespaceMode === 'DISABLE') return plaintext('the PeerAuthentication of its namespace sets DISABLE');
   if (mode === 'DISABLE') return plaintext('its PeerAuthentication sets DISABLE');
   return { transport: 'mtls', because: 'auto mTLS', by: [] };
+}
+
+/** True where MeshConfig leaves mutual TLS of clients to DestinationRules. */
+export function autoMtlsIsOff({ config }: MeshView): boolean {
+  return config?.['enableAutoMtls'] === false;
 }

@@ -20,6 +20,7 @@ const SELECTORS: Readonly<Record<string, readonly string[]>> = {
   ServiceEntry: ['spec', 'workloadSelector', 'labels'],
   Gateway: ['spec', 'selector'],
   DestinationRule: ['spec', 'workloadSelector', 'matchLabels'],
+  Sidecar: ['spec', 'workloadSelector', 'labels'],
 };
 
 /** The keys of all labels by which anything in the mesh tells one pod from another. */

@@ -1,9 +1,10 @@
-import type { MeshView, ObjectRef, Pod } from '../../model/mesh.ts';
+import type { MeshView, ObjectRef, Pod, Service } from '../../model/mesh.ts';
 import { nameOf } from '../../text/object-ref.ts';
 import { valueAt } from '../../text/untyped.ts';
 import type { Transport } from '../envoy/request.ts';
 import type { DestinationCase, SourceCase } from './cases.ts';
 import { autoMtls, type ClientTls, destinationRuleTls } from './client-tls.ts';
+import { hiddenFrom, type Unknown } from './egress.ts';
 import { isHeadless, serviceOf } from './endpoints.ts';
 import type { MeshEngines } from './engines.ts';
 
@@ -17,6 +18,8 @@ export interface Leg {
   readonly by: readonly ObjectRef[];
   /** SNI; null: none, or not known. */
   readonly serverName: string | null;
+  /** True: the caller's own proxy refuses the call, so that nothing leaves it. */
+  readonly isBlocked: boolean;
 }
 
 /** ztunnel's and every waypoint's port for the tunnel. */
@@ -37,6 +40,7 @@ export function legTo(source: SourceCase, destination: DestinationCase, engines:
       because: `HBONE to ${nameOf(destination.pod)}`,
       by: [],
       serverName: null,
+      isBlocked: false,
     };
   }
   if (dataplane === 'ambient') {
@@ -53,7 +57,7 @@ export function isPossible(source: SourceCase, destination: DestinationCase, { m
 }
 
 function direct(port: number, wire: Transport, because: string): Leg {
-  return { wire, port, because, by: [], serverName: null };
+  return { wire, port, because, by: [], serverName: null, isBlocked: false };
 }
 
 /** Ambient pods do, and those whose sidecar or gateway says so (istio 86c9f01f pilot/pkg/model/network.go, SupportsTunnel). */
@@ -80,6 +84,8 @@ function fromEnvoy(source: SourceCase, destination: DestinationCase, engines: Me
   }
   const { service, port } = via;
   const client = { namespace: source.namespace ?? '', labels: source.labels };
+  const hidden = source.role === 'application' ? hiddenFrom(client, service, port, engines.mesh) : null;
+  if (hidden !== null) return passedOn(destination.port, service, hidden);
   const chosen: ClientTls = destinationRuleTls(client, service, port, engines.mesh) ?? auto(destination, via, engines);
   const mtls = chosen.transport === 'mtls';
   return {
@@ -88,7 +94,16 @@ function fromEnvoy(source: SourceCase, destination: DestinationCase, engines: Me
     because: `${chosen.because}: ${WORDS[chosen.transport]} to Service ${nameOf(service)}`,
     by: chosen.by,
     serverName: mtls ? `outbound_.${port}_._.${service.hostname}` : null,
+    isBlocked: false,
   };
+}
+
+/** What a sidecar makes of a call to a Service that it does not know. */
+function passedOn(port: number, service: Service, { sidecar, isBlocked }: Unknown): Leg {
+  const { namespace, name } = sidecar.metadata;
+  const what = isBlocked ? 'is not called, as it is not registered' : 'gets plaintext';
+  const because = `Sidecar ${namespace}/${name} does not let the caller's proxy know Service ${nameOf(service)}, which ${what}`;
+  return { ...direct(port, 'plaintext', because), by: [{ kind: 'Sidecar', namespace, name }], isBlocked };
 }
 
 const WORDS: Readonly<Record<Transport, string>> = {

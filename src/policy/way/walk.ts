@@ -63,6 +63,7 @@ function hopsOf(
     because: `HBONE to waypoint ${waypoint.name}`,
     by: [],
     serverName: null,
+    isBlocked: false,
   };
   const first = sourceHop(source, leg);
   const network = networkHop(source, leg, waypoint.pod, engines);
@@ -107,6 +108,8 @@ function finalHops(
   withSource: boolean,
 ): readonly Hop[] {
   const leg = legTo(source, destination, engines);
+  if (leg.isBlocked)
+    return [{ ...hop('source', source.name, plainDecision('deny', leg.because)), determining: leg.by }];
   const network = networkHop(source, leg, destination.pod, engines);
   const first = sourceHop(source, leg);
   const before = (refusing: Hop): readonly Hop[] => (withSource ? [logged(first, source, leg, refusing)] : []);
