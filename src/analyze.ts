@@ -1,17 +1,21 @@
-import { withIntent } from './intent/intent.ts';
+import { intentJudge } from './intent/intent.ts';
 import { judge } from './judge.ts';
 import type { Finding, Rule } from './model/finding.ts';
-import type { Instant, Line, Wrapping } from './model/line.ts';
+import { type Instant, type Line, type Origin, UNKNOWN_ORIGIN, type Wrapping } from './model/line.ts';
 import type { MeshView } from './model/mesh.ts';
 import type { LogRecord, Parser } from './model/record.ts';
 import type { Remedy, Wishes } from './model/remedy.ts';
 import type { Problem, Report } from './model/report.ts';
 import type { Flow, Traffic } from './model/traffic.ts';
+import { doubtsOn } from './remedy/doubts.ts';
 import { proposeRemedies } from './remedy/propose.ts';
 import { Trial } from './remedy/trial.ts';
 import { buildReport } from './report/build.ts';
+import type { LearntFormat } from './report/inputs.ts';
 import { BulkCounter } from './skim/bulk.ts';
-import { joinEnds } from './traffic/join.ts';
+import { readLogPath } from './text/log-path.ts';
+import { clockProblems } from './traffic/join/clocks.ts';
+import { joinEnds } from './traffic/join/join.ts';
 import type { Infer } from './traffic/learn.ts';
 import { Recognizer } from './traffic/recognize.ts';
 import { emptyTally, emptyTraffic, fold } from './traffic/traffic.ts';
@@ -40,9 +44,13 @@ const MAX_FRESH = 4096;
 export class Analysis {
   readonly #parts: AnalysisParts;
   readonly #traffic: Traffic = emptyTraffic();
+  /** Of the inputs that have not ended. */
   readonly #recognizers = new Map<string, Recognizer>();
   readonly #bulk: BulkCounter;
+  /** Who wrote the lines of which `#bulk` knows the shapes: those of another pod are of other flows. */
+  #home: Origin = UNKNOWN_ORIGIN;
   readonly #problems: Problem[] = [];
+  readonly #learnt: LearntFormat[] = [];
   /** Notable flows that came up since `freshFindings` was asked last. */
   #fresh: Flow[] = [];
   readonly #announced = new Set<string>();
@@ -66,6 +74,8 @@ export class Analysis {
   feedBytes(input: string, line: number, bytes: Buffer, start: number, end: number): void {
     const recognizer = this.#recognizer(input);
     const skims = !recognizer.busy && this.#parts.since === null && this.#parts.until === null;
+    if (recognizer.home !== this.#home) this.#bulk.forget();
+    this.#home = recognizer.home;
     const parser = skims ? this.#bulk.count(bytes, start, end) : null;
     if (parser !== null) {
       recognizer.pass(parser);
@@ -75,10 +85,12 @@ export class Analysis {
     if (skims && known !== null) this.#bulk.learn(bytes, known);
   }
 
-  /** Says that an input has no more lines. Also makes an empty input known. */
+  /** Says that an input has no more lines, or none for now. Also makes an empty input known. */
   end(input: string): void {
     this.#bulk.forget();
     this.#recognizer(input).end();
+    // An archive may have many thousand members.
+    this.#recognizers.delete(input);
   }
 
   /** Adds something that went wrong outside: a file that could not be read. */
@@ -92,7 +104,7 @@ export class Analysis {
    */
   freshFindings(): readonly Finding[] {
     if (this.#fresh.length === 0) return [];
-    const incidents = this.#fresh.map((flow) => ({ flow, others: [], count: flow.count }));
+    const incidents = this.#fresh.map((flow) => ({ flow, others: [], isJoined: false, count: flow.count }));
     this.#fresh = [];
     const { findings } = judge(incidents, this.#parts.rules, this.#parts.mesh);
     const news = findings.filter((finding) => finding.level !== 'note' && !this.#announced.has(finding.fingerprint));
@@ -107,10 +119,12 @@ export class Analysis {
     const flows = [...this.#traffic.flows.values()];
     const notable = flows.filter((flow) => flow.samples.length > 0);
     const worked = flows.filter((flow) => flow.samples.length === 0 && flow.record.kind !== 'diagnostic');
-    const judged = judge(joinEnds(notable), rules, mesh);
-    const findings = withIntent(judged.findings, { failed: notable, worked }, mesh);
+    const incidents = joinEnds(notable);
+    const judged = judge(incidents, rules, mesh);
+    const withIntent = intentJudge({ failed: notable, worked }, mesh);
+    const findings = judged.findings.slice(0, MAX_FINDINGS).map(withIntent);
     const remedyProblems: Problem[] = [];
-    const trial = new Trial(mesh, worked, this.#parts.wishes);
+    const trial = new Trial(mesh, worked, this.#parts.wishes, withIntent);
     const byId = new Map(rules.map((rule) => [rule.meta.id, rule]));
     const remediesOf = (finding: Finding): readonly Remedy[] => {
       const proposed = proposeRemedies(finding, byId.get(finding.ruleId) ?? null, trial);
@@ -123,12 +137,13 @@ export class Analysis {
       partial,
       traffic: this.#traffic,
       mesh,
-      findings: findings.slice(0, MAX_FINDINGS),
-      untold: findings.slice(MAX_FINDINGS),
+      findings,
+      untold: judged.findings.slice(MAX_FINDINGS),
       remediesOf,
-      problems: [...this.#problems, ...this.#spanProblem(), ...judged.problems],
+      learnt: this.#learnt,
+      problems: [...this.#problems, ...this.#spanProblem(), ...clockProblems(incidents), ...judged.problems],
     });
-    return { ...reported, problems: [...reported.problems, ...remedyProblems] };
+    return { ...reported, problems: [...reported.problems, ...remedyProblems, ...doubtsOn(findings, trial)] };
   }
 
   #spanProblem(): readonly Problem[] {
@@ -140,19 +155,17 @@ export class Analysis {
   #recognizer(input: string): Recognizer {
     const known = this.#recognizers.get(input);
     if (known !== undefined) return known;
-    const tally = emptyTally(input);
+    const tally = this.#traffic.tallies.get(input) ?? emptyTally(input);
     this.#traffic.tallies.set(input, tally);
     const { parsers, wrappings } = this.#parts;
     const recognizer = new Recognizer({
       parsers,
       wrappings,
       tally,
+      home: readLogPath(input),
       fold: (record) => this.#fold(record),
       ...(this.#parts.infer === undefined ? {} : { infer: this.#parts.infer }),
-      learnt: (format) => {
-        const message = `read with a format inferred from its lines: ${format}; where it is wrong, give the right one with --access-log-format`;
-        this.#problems.push({ about: `input ${input}`, message });
-      },
+      learnt: (format) => this.#learnt.push({ input, format }),
     });
     this.#recognizers.set(input, recognizer);
     return recognizer;

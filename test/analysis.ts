@@ -11,14 +11,10 @@ import type { Report } from '../src/model/report.ts';
 /** A moment for reports made in tests. */
 export const SOME_TIME = '2026-01-02T03:04:05.000000Z';
 
-/** The report on some texts, each one input; names as given. */
-export function reportOn(
-  inputs: Readonly<Record<string, string>>,
-  mesh: MeshView = unknownMesh,
-  wishes: Partial<Wishes> = {},
-): Report {
+/** A run with all parsers and rules that has read nothing yet. */
+export function analysisOf(mesh: MeshView = unknownMesh, wishes: Partial<Wishes> = {}): Analysis {
   const tool = { name: 'meshmend', version: 'test' };
-  const analysis = new Analysis({
+  return new Analysis({
     parsers,
     wrappings,
     rules,
@@ -28,6 +24,15 @@ export function reportOn(
     until: null,
     wishes: { ...NO_WISHES, ...wishes },
   });
+}
+
+/** The report on some texts, each one input; names as given. */
+export function reportOn(
+  inputs: Readonly<Record<string, string>>,
+  mesh: MeshView = unknownMesh,
+  wishes: Partial<Wishes> = {},
+): Report {
+  const analysis = analysisOf(mesh, wishes);
   for (const [input, text] of Object.entries(inputs)) {
     const lines = text.split('\n');
     if (lines.at(-1) === '') lines.pop();

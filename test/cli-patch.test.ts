@@ -33,7 +33,7 @@ class Place {
 }
 
 const FILES = [
-  '1-authorizationpolicy-batch-report-runner-only-waypoint.yaml',
+  '1-authorizationpolicy-batch-callers-waypoint.yaml',
   '2-authorizationpolicy-batch-callers.json',
   'changes.diff',
   'commands.txt',
@@ -55,7 +55,7 @@ describe('meshmend analyze -o patch', () => {
     const { code, out } = place.patch('--output-directory', 'out/new');
     expect([code, readdirSync(join(place.folder, 'out/new')).sort()]).toEqual([0, FILES]);
     for (const name of FILES) expect(out).toContain(name);
-    expect(out).toContain('kubectl create --validate=strict --dry-run=server -f 1-authorizationpolicy-batch-report');
+    expect(out).toContain('kubectl create --validate=strict --dry-run=server -f 1-authorizationpolicy-batch-callers');
     expect(place.patch('--output-directory', 'out/new')).toMatchObject({ code: 0, out });
     place.edit('out/new/commands.txt', (text) => `${text}# mine\n`);
     const again = place.patch('--output-directory', 'out/new');

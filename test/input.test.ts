@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { LineCutter } from '../src/input/line-cutter.ts';
 import { MAX_LINE_BYTES, readLines } from '../src/input/lines.ts';
 import { type LogSink, readInput } from '../src/input/read.ts';
-import type { Line } from '../src/model/line.ts';
+import { type Line, UNKNOWN_ORIGIN } from '../src/model/line.ts';
+import { readLogPath } from '../src/text/log-path.ts';
 
 async function linesOf(chunks: Iterable<Buffer>): Promise<Line[]> {
   const lines: Line[] = [];
@@ -176,5 +177,38 @@ describe('reading a file', () => {
     await expect(fileLinesOf(noise)).rejects.toThrow('it is binary');
     const holed = Buffer.concat([Buffer.alloc(40_000), Buffer.from('\n2026-01-02T03:04:05Z one\n')]);
     expect((await fileLinesOf(holed)).at(-1)).toBe('2026-01-02T03:04:05Z one');
+  });
+});
+
+describe('who wrote a log, by its path', () => {
+  const id = '0123456789abcdef'.repeat(4);
+  it.each([
+    [
+      'bug-report.tgz!bug-report/proxies/shop/web-6d4cf56db6-x2k8p/istio-proxy.log',
+      'shop',
+      'web-6d4cf56db6-x2k8p',
+      'istio-proxy',
+    ],
+    ['./bug-report/istio/istio-system/istiod-1-20-5d8b/discovery.log', 'istio-system', 'istiod-1-20-5d8b', 'discovery'],
+    [
+      'must-gather/q/namespaces/shop/pods/web-0/istio-proxy/istio-proxy/logs/current.log',
+      'shop',
+      'web-0',
+      'istio-proxy',
+    ],
+    ['m.tar!x/namespaces/shop/pods/web-0/app/app/logs/rotated/0.log.20260102-030405.gz', 'shop', 'web-0', 'app'],
+    ['/var/log/pods/shop_web-0_0b2f9c1e-8a54-4d3a-9a60-1c1f00aa77bb/istio-proxy/0.log', 'shop', 'web-0', 'istio-proxy'],
+    [`/var/log/containers/web-0_shop_istio-proxy-${id}.log`, 'shop', 'web-0', 'istio-proxy'],
+    ['logs/web-6d4cf56db6-x2k8p.log', null, 'web-6d4cf56db6-x2k8p', null],
+    ['logs/ztunnel-4wq7x.txt', null, 'ztunnel-4wq7x', null],
+    ['C:\\logs\\web-6d4cf56db6-x2k8p.log', null, 'web-6d4cf56db6-x2k8p', null],
+    ['/home/me/istio/logs/today/all.log', null, null, null],
+    ['ztunnel-worker-a.log', null, null, null],
+    ['web-0.log', null, null, null],
+    ['a.tgz!proxies/../etc/passwd', null, null, null],
+    ['stdin', null, null, null],
+    ['x'.repeat(100_000), null, null, null],
+  ])('%s', (path, namespace, pod, container) => {
+    expect(readLogPath(path)).toEqual({ ...UNKNOWN_ORIGIN, namespace, pod, container });
   });
 });

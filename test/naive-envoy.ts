@@ -62,6 +62,37 @@ export function naiveDecide(policies: readonly NaivePolicy[], request: NaiveRequ
   return matching('ALLOW').length > 0 ? null : 'none';
 }
 
+/** A PeerAuthentication as a sidecar sees it; creation times differ. */
+export interface NaivePeer {
+  readonly ref: { readonly namespace: string };
+  readonly createdAt: string | null;
+  readonly selector: { readonly matchLabels: Readonly<Record<string, string>> | null } | null;
+  readonly mode: string;
+  readonly portModes: ReadonlyMap<number, string>;
+}
+
+/** Whether a sidecar refuses plain text at a port (reference/envoy.md §5.7). */
+export function naiveStrict(
+  peers: readonly NaivePeer[],
+  pod: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+  port: number,
+  root: string,
+): boolean {
+  const aged = [...peers].sort((a, b) => Date.parse(a.createdAt ?? '') - Date.parse(b.createdAt ?? ''));
+  const labelsOf = (peer: NaivePeer): [string, string][] => Object.entries(peer.selector?.matchLabels ?? {});
+  const wide = (namespace: string): NaivePeer | undefined =>
+    aged.find((peer) => peer.ref.namespace === namespace && labelsOf(peer).length === 0);
+  const own = aged.find(
+    (peer) =>
+      peer.ref.namespace === pod.namespace &&
+      peer.ref.namespace !== root &&
+      labelsOf(peer).length > 0 &&
+      labelsOf(peer).every(([key, value]) => pod.labels[key] === value),
+  );
+  const levels = [own?.portModes.get(port), own?.mode, wide(pod.namespace)?.mode, wide(root)?.mode];
+  return levels.find((mode) => mode !== undefined && mode !== 'UNSET') === 'STRICT';
+}
+
 const HTTP_ONLY = /^(not)?(hosts|paths|methods|requestprincipals)$|^request\./i;
 
 function matchesRule(policy: NaivePolicy, rule: NaiveRule, request: NaiveRequest, mesh: NaiveMesh): boolean {

@@ -17,6 +17,7 @@ import {
   SPACE,
   verdict,
 } from './random-mesh.ts';
+import { BLANK_FINDING } from './small-mesh.ts';
 
 const WEB = 'cluster.local/ns/shop/sa/web';
 const WAYPOINT = 'cluster.local/ns/pay/sa/waypoint';
@@ -49,16 +50,8 @@ function meshOf(...yaml: readonly string[]): MeshView {
 /** A refusal of `shop/web` at `pay/api` by ALLOW policies, unless something else is said. */
 function finding(differs: Partial<Finding> = {}): Finding {
   return {
-    fingerprint: 'f',
+    ...BLANK_FINDING,
     ruleId: 'ztunnel-allow-missed',
-    category: 'authorization',
-    level: 'error',
-    certainty: 'certain',
-    title: '',
-    cause: '',
-    count: 1,
-    firstSeen: null,
-    lastSeen: null,
     source: { identity: null, principal: WEB, workload: 'web', namespace: 'shop', addresses: ['10.0.0.10'] },
     destination: {
       identity: null,
@@ -69,13 +62,6 @@ function finding(differs: Partial<Finding> = {}): Finding {
       port: 8080,
     },
     enforcedBy: 'ztunnel',
-    policies: [],
-    nearMiss: [],
-    intended: 'unknown',
-    intendedBecause: null,
-    evidence: [],
-    unchecked: [],
-    flows: [],
     ...differs,
   };
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { platformIstiod } from '../parsers/platform/istiod.ts';
 import { platformProbe } from '../parsers/platform/probe.ts';
+import { platformSandbox } from '../parsers/platform/sandbox.ts';
 import { platformWebhook } from '../parsers/platform/webhook.ts';
 import { readSecretFailure } from '../src/causes/gateway-secret.ts';
 import { probeFailure } from '../src/causes/probe-failure.ts';
@@ -13,7 +14,7 @@ import type { LogRecord, Parsed } from '../src/model/record.ts';
 import { readWebhookCall } from '../src/text/webhook-call.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/parsers/', import.meta.url));
-const PARSERS = [platformProbe, platformWebhook, platformIstiod];
+const PARSERS = [platformProbe, platformSandbox, platformWebhook, platformIstiod];
 
 function read(payload: string): Parsed {
   const envelope = { at: { input: 'test', line: 1 }, wrappings: [], time: null, origin: UNKNOWN_ORIGIN, payload };

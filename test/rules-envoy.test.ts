@@ -273,7 +273,7 @@ function matchesOf(record: RequestRecord): readonly Match[] {
     bytesSent: null,
     bytesReceived: null,
     maxDurationMs: record.durationMs,
-    samples: [record],
+    samples: [{ at: record.at, time: record.time, raw: record.raw, marks: [] }],
     sourceAddresses: [],
   };
   return rules

@@ -10,7 +10,7 @@ import { type Envelope, UNKNOWN_ORIGIN } from '../src/model/line.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import type { LogRecord } from '../src/model/record.ts';
 import type { Flow } from '../src/model/traffic.ts';
-import { joinEnds } from '../src/traffic/join.ts';
+import { joinEnds } from '../src/traffic/join/join.ts';
 import { emptyTraffic, fold } from '../src/traffic/traffic.ts';
 import { hasShared, needsShared, shared } from './shared.ts';
 

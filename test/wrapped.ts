@@ -481,8 +481,11 @@ export const WRAPPED: readonly Wrapped[] = [
   },
   each('numbered as by cat -n', (line) => `    12\t${line}`),
   each('numbered with a bar', (line) => ` 12 | ${line}`),
-  each('HTML', (line) =>
-    line.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'),
+  each(
+    'HTML',
+    (line) => line.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'),
+    // A backslash before a mark may as well be Markdown's.
+    { not: (line) => /\\[^\w\s]/.test(line) },
   ),
   each('curly quotes', (line) => line.replaceAll(/"([^"]*)"/g, '“$1”'), {
     lossy: true,

@@ -84,6 +84,7 @@ function checkManifest(file: string, text: string, mesh: MeshView): readonly Fit
 }
 
 function textOf(file: string): string {
+  statOf(file);
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {

@@ -14,13 +14,13 @@ import { type Ground, groundsOf, type Reason, saidBy } from './denied.ts';
 import { History, type ObservedTraffic } from './knocks.ts';
 
 /**
- * The findings, with what they, the mesh and the whole input together show of intention: where a rule left open whether a
+ * Makes findings show what they, the mesh and the whole input together tell of intention: where a rule left open whether a
  * denial by policy is wanted and a sign says so, `intended` is raised and the reason given. Without a mesh only the traffic
  * can show it. The rest of a finding, and findings of other kinds, stay as they are.
  */
-export function withIntent(findings: readonly Finding[], traffic: ObservedTraffic, mesh: MeshView): readonly Finding[] {
+export function intentJudge(traffic: ObservedTraffic, mesh: MeshView): (finding: Finding) => Finding {
   const judge = new IntentJudge(traffic, mesh);
-  return findings.map((finding) => (isOpen(finding) ? judge.judged(finding) : finding));
+  return (finding) => (isOpen(finding) ? judge.judged(finding) : finding);
 }
 
 function isOpen({ category, intended }: Finding): boolean {

@@ -59,7 +59,8 @@ export class History {
     if (knocks === undefined || !isSweep(knocks)) return null;
     const { places } = knocks;
     if (places.size >= MANY_DESTINATIONS) return `${places.size} destinations`;
-    const [place, ports] = [...places].find(([, each]) => each.size >= MANY_PORTS) ?? [];
+    const swept = [...places].filter(([, each]) => each.size >= MANY_PORTS);
+    const [place, ports] = swept.toSorted(([one], [other]) => (one < other ? -1 : 1))[0] ?? [];
     return place === undefined || ports === undefined ? null : `${ports.size} ports of ${place}`;
   }
 

@@ -13,6 +13,8 @@ export interface PlannedObject {
   readonly yaml: string | null;
   /** Why an owner must decide first; such an object goes into its file only, not into what changes many at once. Null: no need. */
   readonly decision: string | null;
+  /** Whether the patch also fits the object as its manifest has it, without what the API server fills in. */
+  readonly asWritten: boolean;
   /** Shell commands that name `file`, to run beside it. */
   readonly trial: string;
   readonly apply: string;
@@ -45,6 +47,8 @@ export interface Plan {
   readonly objects: readonly PlannedObject[];
   readonly remedies: readonly PlannedRemedy[];
   readonly leftOut: readonly LeftOut[];
+  /** Findings above `note` for which no change was proved, and that the mesh does not admit by now. */
+  readonly unsolved: number;
   /** Unified diffs of the operator's own files, one per place that their paths begin at (`''`: the working folder; `/`; `..`). */
   readonly diffs: readonly { readonly root: string; readonly text: string }[];
 }

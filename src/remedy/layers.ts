@@ -9,7 +9,9 @@ import { refText } from '../text/object-ref.ts';
 import { identityOf, principalOf } from '../text/spiffe.ts';
 import { applyChanges } from './apply.ts';
 import { admitAddress, allowCaller, exceptCaller, exemptPort, openHbonePort } from './edits/index.ts';
-import { askedOf, probeOfFlow } from './probes.ts';
+import { withhold } from './guard/withhold.ts';
+import { probeOfFlow, seenAgain } from './probes.ts';
+import type { Trial } from './trial.ts';
 
 /** Refusals behind the first that one remedy takes away. */
 const MAX_LAYERS = 3;
@@ -19,24 +21,28 @@ const MAX_WAYS = 2;
 /**
  * The draft, or what it takes beside it: where the call would be refused again behind what the draft opens (another
  * policy, another proxy, a NetworkPolicy), a draft of all changes together for each way to open that. A draft after which
- * nothing more can be opened is left as it is.
+ * nothing more can be opened is left as it is; where what it would open looks wanted, a step says so in its place.
  */
-export function throughAllLayers(draft: Draft, finding: Finding, mesh: MeshView): readonly Draft[] {
+export function throughAllLayers(draft: Draft, finding: Finding, mesh: MeshView, trial: Trial): readonly Draft[] {
   let drafts: readonly Draft[] = [draft];
   for (let layer = 0; layer < MAX_LAYERS; layer++) {
-    const next = drafts.flatMap((each) => throughNext(each, finding, mesh));
+    const next = drafts.flatMap((each) => throughNext(each, finding, mesh, trial));
     if (next.every((each, index) => each === drafts[index])) return drafts;
     drafts = next.slice(0, MAX_WAYS * 2);
   }
   return drafts;
 }
 
-function throughNext(draft: Draft, finding: Finding, mesh: MeshView): readonly Draft[] {
+function throughNext(draft: Draft, finding: Finding, mesh: MeshView, trial: Trial): readonly Draft[] {
+  if (draft.changes.length === 0) return [draft];
   const after = applyChanges(mesh, draft.changes);
   const denial = after === null ? null : nextDenial(finding, mesh, after);
   if (after === null || denial === null) return [draft];
   const ways = waysPast(denial, after).filter((way) => way.changes.length > 0 && isApart(way, draft));
-  return ways.length === 0 ? [draft] : ways.slice(0, MAX_WAYS).map((way) => joined(draft, way, denial.hop));
+  if (ways.length === 0) return [draft];
+  const sets = ways.slice(0, MAX_WAYS).map((way) => joined(draft, way, denial.hop));
+  // A denial behind the first one may be wanted though the first is not.
+  return withhold(sets, trial.withIntent({ ...denial.finding, intended: 'unknown' }), trial.wishes, after);
 }
 
 /** What refuses the finding's calls in a mesh that was changed, put as a finding that edits can be asked about. */
@@ -49,7 +55,7 @@ function nextDenial(finding: Finding, before: MeshView, after: MeshView): Denial
   for (const flow of finding.flows) {
     const observed = probeOfFlow(flow, before);
     if (observed === null) continue;
-    const probe = askedOf(after, observed);
+    const probe = seenAgain(after, observed);
     const denial = denialOf(finding, decide(after, probe), probe, after);
     if (denial !== null) return denial;
   }
@@ -101,7 +107,8 @@ function callerAt(
   if (pod !== null) return identityOf(mesh.trustDomain, pod.namespace, pod.serviceAccount);
   if (source.kind === 'identity') return source.identity;
   const [own] = source.kind === 'pods' ? source.pods : [];
-  return own === undefined ? null : identityOf(mesh.trustDomain, own.namespace, own.serviceAccount);
+  const isMeshed = own?.dataplane === 'ambient' || own?.dataplane === 'sidecar';
+  return own === undefined || !isMeshed ? null : identityOf(mesh.trustDomain, own.namespace, own.serviceAccount);
 }
 
 /** Drafts that would open what refuses, best first, by what it is. Whom labels can enrol, the first layer has enrolled. */
@@ -127,29 +134,25 @@ function isApart(way: Draft, draft: Draft): boolean {
 }
 
 function joined(first: Draft, second: Draft, hop: Hop): Draft {
-  const [trials, applies] = [first, second]
-    .map(({ commands }) => split(commands.apply))
-    .reduce<[string[], string[]]>(
-      ([trial, apply], part) => [
-        [...trial, ...part.trial],
-        [...apply, ...part.apply],
-      ],
-      [[], []],
-    );
+  const { trial, apply } = split([...first.commands.apply, ...second.commands.apply]);
   const behind = hop.determining.map((ref: ObjectRef) => refText(ref)).join(', ');
   return {
     kind: first.kind,
     summary: `${first.summary} Behind that ${behind === '' ? hop.by : behind} would refuse the call as well. ${second.summary}`,
-    risk: [first.risk, second.risk].filter((risk) => risk !== null).join(' ') || null,
-    decision: first.decision ?? second.decision,
+    risk: bothOf(first.risk, second.risk),
+    decision: bothOf(first.decision, second.decision),
     changes: [...first.changes, ...second.changes],
     commands: {
       confirm: distinct([...first.commands.confirm, ...second.commands.confirm]),
-      apply: [...trials, ...applies],
+      apply: [...trial, ...apply],
       verify: distinct([...first.commands.verify, ...second.commands.verify]),
       rollback: [...second.commands.rollback, ...first.commands.rollback],
     },
   };
+}
+
+function bothOf(...texts: readonly (string | null)[]): string | null {
+  return [...new Set(texts.filter((text) => text !== null))].join(' ') || null;
 }
 
 /** Trials of all changes go before the first change. */

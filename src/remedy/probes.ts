@@ -1,5 +1,5 @@
 import { destinationEnd, sourceEnd } from '../mesh/ends.ts';
-import type { MeshView, Pod, Service } from '../model/mesh.ts';
+import type { MeshView, ObjectRef, Pod, Service } from '../model/mesh.ts';
 import type { ConnectionRecord, RequestRecord, SpiffeId } from '../model/record.ts';
 import type { Flow } from '../model/traffic.ts';
 import {
@@ -11,9 +11,12 @@ import {
 } from '../policy/way/probe.ts';
 import { parseHostPort } from '../text/address.ts';
 import { nameOf } from '../text/object-ref.ts';
+import { siblingPath } from '../text/path-shape.ts';
 import { identityOf, identityParts, parseSpiffeId, principalOf } from '../text/spiffe.ts';
 import { workloadOf } from '../text/workload.ts';
-import { callerOf, isUnprinted } from './edits/index.ts';
+import { byService } from './by-service.ts';
+import { callerOf, isUnprinted, standsForOthers } from './edits/index.ts';
+import { OTHER_METHODS, OTHER_PATH } from './requests.ts';
 
 /** Other callers, other destinations and ports of each that are tried against a change. */
 const MAX_CALLERS = 24;
@@ -104,6 +107,25 @@ export function askedOf(mesh: MeshView, { source, destination, request }: Probe)
   return { source: sourceNow(source, now), destination: destinationNow(destination, mesh, now), request };
 }
 
+/**
+ * What was seen, asked of a mesh that has changed, in each way that it may be, the likeliest first. Who spoke plain text is
+ * seen at the pod whatever it dialled; once it is in ambient mode, a waypoint stands on the way if that was the Service.
+ */
+export function waysAgain(mesh: MeshView, probe: Probe): readonly [Probe, ...Probe[]] {
+  const asked = askedOf(mesh, probe);
+  const service = isAmbient(asked.source) && !isAmbient(probe.source) ? byService(asked, mesh) : null;
+  return service === null ? [asked] : [service, asked];
+}
+
+/** The likeliest of these ways. */
+export function seenAgain(mesh: MeshView, probe: Probe): Probe {
+  return waysAgain(mesh, probe)[0];
+}
+
+function isAmbient(source: ProbeSource): boolean {
+  return source.kind === 'pods' && source.pods.some(({ dataplane }) => dataplane === 'ambient');
+}
+
 function sourceNow(source: ProbeSource, now: (pod: Pod) => Pod): ProbeSource {
   if (source.kind !== 'plain') return { ...source, pods: source.pods.map(now) };
   const pod = source.pod === null ? null : now(source.pod);
@@ -142,6 +164,16 @@ function toPod(pod: Pod, port: number): ProbeDestination {
   return { kind: 'pods', name: nameOf(pod), pods: [pod], port };
 }
 
+/**
+ * The same for another request that a flow stands for, of whose path only the shape is kept; null: it stands for one path, or
+ * cannot be asked again.
+ */
+export function siblingOfFlow(flow: Flow, mesh: MeshView): Probe | null {
+  const probe = standsForOthers(flow) ? probeOfFlow(flow, mesh) : null;
+  const path = probe?.request.path ?? null;
+  return probe === null || path === null ? null : { ...probe, request: { ...probe.request, path: siblingPath(path) } };
+}
+
 /** A connection that was refused does not show what it would have carried: whatever its port takes. */
 function requestOf(record: ConnectionRecord | RequestRecord): ProbeRequest {
   if (record.kind === 'connection') return UNKNOWN_REQUEST;
@@ -151,12 +183,16 @@ function requestOf(record: ConnectionRecord | RequestRecord): ProbeRequest {
 
 /** What a change touches, so that it is tried there. */
 export interface Touched {
+  /** The changed objects. */
+  readonly objects: readonly ObjectRef[];
   /** Principals that stand in the changed objects. */
   readonly principals: readonly string[];
   /** Namespaces whose workloads the changed objects act on; the root namespace stands for all. */
   readonly namespaces: ReadonlySet<string>;
   /** Whether they may decide about calls to a pod. */
   readonly actsOn: (pod: Pod) => boolean;
+  /** True: they decide about callers whom nothing at the destination tells apart (a NetworkPolicy on the way). */
+  readonly onTheWay: boolean;
 }
 
 /**
@@ -183,7 +219,7 @@ function otherCallers(observed: Probe, principals: readonly string[], mesh: Mesh
   const named = principals
     .map((text) => parseSpiffeId(`spiffe://${text}`))
     .filter((identity) => identity !== null && !identity.includes('*'))
-    .map((identity) => as(observed, identity ?? identityOf('', '', ''), 'another caller that is named'));
+    .map((identity) => as(observed, identity ?? identityOf('', '', ''), 'another caller that is named', mesh.pods));
   const byName = new Map<string, ControlProbe>();
   const add = (candidate: ControlProbe): boolean => {
     const name = callerText(candidate.probe.source, mesh);
@@ -242,8 +278,13 @@ function accountOf(
   return parts ?? { namespace: 'default', serviceAccount: 'default' };
 }
 
-function as(observed: Probe, identity: SpiffeId, words: string): ControlProbe {
-  return { words, probe: { ...observed, source: { kind: 'identity', identity, ip: null, pods: [] } } };
+/** `running`: pods among which those with this identity are. */
+function as(observed: Probe, identity: SpiffeId, words: string, running: readonly Pod[] = []): ControlProbe {
+  const parts = identityParts(identity);
+  const pods = running.filter(
+    ({ namespace, serviceAccount }) => namespace === parts?.namespace && serviceAccount === parts.serviceAccount,
+  );
+  return { words, probe: { ...observed, source: { kind: 'identity', identity, ip: null, pods } } };
 }
 
 function otherPorts(probe: Probe): readonly ControlProbe[] {
@@ -270,7 +311,7 @@ function otherDestinations(probe: Probe, touched: Touched, mesh: MeshView): read
     const name = workloadName(pod);
     if (seen.has(name)) continue;
     seen.add(name);
-    for (const { port } of pod.ports.slice(0, MAX_PORTS)) {
+    for (const { port } of portsOf(pod, destination)) {
       probes.push({ words: 'at another workload', probe: { ...probe, destination: toPod(pod, port) } });
     }
     if (probes.length >= MAX_DESTINATIONS) break;
@@ -278,12 +319,29 @@ function otherDestinations(probe: Probe, touched: Touched, mesh: MeshView): read
   return probes;
 }
 
+/** Where a pod declares no ports, the one that was called is as good as any. */
+function portsOf(pod: Pod, called: ProbeDestination): readonly { readonly port: number }[] {
+  if (pod.ports.length > 0) return pod.ports.slice(0, MAX_PORTS);
+  return called.kind === 'pods' || called.kind === 'service' ? [{ port: called.port }] : [];
+}
+
 function otherRequests(probe: Probe): readonly ControlProbe[] {
   const { request } = probe;
   if (request.protocol !== 'http') return [];
-  const method = request.method === 'DELETE' ? 'PUT' : 'DELETE';
+  const [method = null] = OTHER_METHODS.filter((other) => other !== request.method);
   return [
     { words: 'with another method', probe: { ...probe, request: { ...request, method } } },
-    { words: 'at another path', probe: { ...probe, request: { ...request, path: '/some/other/path' } } },
+    { words: 'at another path', probe: { ...probe, request: { ...request, path: OTHER_PATH } } },
   ];
+}
+
+/** What is other about a request than about the one that was seen, with a blank in front; empty: nothing. */
+export function requestWords({ method, path, headers, headersComplete }: ProbeRequest, seen: ProbeRequest): string {
+  const [header = null] = headers;
+  const bare = headersComplete ? ' without the headers that policies name' : '';
+  return [
+    method === seen.method ? '' : ' with another method',
+    path === seen.path ? '' : ' at another path',
+    header === null ? bare : ` with the header ${header[0]}`,
+  ].join('');
 }

@@ -1,6 +1,6 @@
 import { writtenAt } from '../mesh/written.ts';
 import type { Finding, Rule } from '../model/finding.ts';
-import type { KubeObject } from '../model/mesh.ts';
+import type { KubeObject, MeshView } from '../model/mesh.ts';
 import type { Draft, Remedy } from '../model/remedy.ts';
 import type { Problem } from '../model/report.ts';
 import { refText } from '../text/object-ref.ts';
@@ -17,6 +17,9 @@ import { focusedFor, isAllowedAlready, type Proof, stepsOnly, verifyDraft } from
 import { asDryRun } from './wishes/dry-run.ts';
 import { widenDraft } from './wishes/widen.ts';
 
+/** What is told of calls that the mesh, as it is given, admits. */
+export const NOTHING_TO_DO =
+  'Nothing to do: by the objects given this is allowed now. They are newer than the log, or not those of its mesh.';
 /** Alternatives printed per finding. */
 const MAX_REMEDIES = 3;
 
@@ -59,8 +62,9 @@ class Search {
   }
 
   remedies(): readonly Remedy[] {
-    if (isPolicyMatter(this.#finding) && isAllowedAlready(this.#finding, this.#trial)) return [this.#nothingToDo()];
     const { mesh, wishes } = this.#trial;
+    if (mayBeRepaired(this.#finding, mesh) && isAllowedAlready(this.#finding, this.#trial))
+      return [this.#nothingToDo()];
     const drafts = this.#rule?.propose?.(this.#asked, mesh) ?? [];
     const whole = drafts.flatMap((draft) => this.#completed(draft)).map((draft) => this.#widened(draft));
     const told = withhold(whole, this.#asked, wishes, mesh).filter((draft) => this.#isAdvisable(draft));
@@ -78,7 +82,7 @@ class Search {
   #completed(draft: Draft): readonly Draft[] {
     if (draft.changes.length === 0) return [draft];
     const mesh = focusedFor(draft, this.#asked, this.#trial);
-    const drafts = mesh.known ? throughAllLayers(draft, this.#asked, mesh) : [draft];
+    const drafts = mesh.known ? throughAllLayers(draft, this.#asked, mesh, this.#trial) : [draft];
     return this.#asked === this.#finding ? drafts : drafts.map(withRemark);
   }
 
@@ -98,11 +102,11 @@ class Search {
   }
 
   #tried(draft: Draft): readonly Remedy[] {
-    const { mesh, wishes } = this.#trial;
+    const { wishes } = this.#trial;
     const proof = verifyDraft(draft, this.#finding, this.#trial);
     if (proof.verification.status === 'refuted') return [];
-    const above = wishes.ceiling === null ? null : aboveCeiling(proof.opened, wishes.ceiling, mesh);
-    if (above !== null) return [this.#step(`No change is printed: it is beyond the ceiling. ${above}.`)];
+    const above = draft.changes.length === 0 ? null : this.#aboveCeiling(proof);
+    if (above !== null) return [this.#step(`No change is printed: ${above}.`)];
     return [
       wishes.dryRun && draft.changes.length > 0
         ? this.#onTrial(draft, proof)
@@ -110,11 +114,26 @@ class Search {
     ];
   }
 
+  /** Why a change may not be printed; null: it is below the ceiling. What was not proved may open anything. */
+  #aboveCeiling({ verification, opened }: Proof): string | null {
+    const { mesh, wishes } = this.#trial;
+    if (wishes.ceiling === null) return null;
+    if (verification.status !== 'verified') return `it cannot be compared with the ceiling: ${verification.reason}`;
+    const above = aboveCeiling(opened, wishes.ceiling, mesh);
+    return above === null ? null : `it is beyond the ceiling. ${above}`;
+  }
+
   /** The proof is that of the change itself: the trial changes nothing. */
   #onTrial(draft: Draft, { verification }: Proof): Remedy {
     const trial = asDryRun(draft, this.#trial.mesh);
     if (typeof trial === 'string') return this.#step(`No dry-run policy is printed: ${trial}.`);
-    return { ...trial, verification, reach: null };
+    const { reason, fixes } = verification;
+    const told = {
+      ...verification,
+      reason: `of the change itself, once enforced: ${reason}`,
+      fixes: { ...fixes, fixed: 0 },
+    };
+    return { ...trial, verification: told, reach: null };
   }
 
   /** What was written after the log may not be what refused. */
@@ -131,9 +150,7 @@ class Search {
   }
 
   #nothingToDo(): Remedy {
-    return this.#step(
-      'Nothing to do: by the objects given this is allowed now. They are newer than the log, or not those of its mesh.',
-    );
+    return this.#step(NOTHING_TO_DO);
   }
 
   #step(summary: string): Remedy {
@@ -148,9 +165,15 @@ class Search {
   }
 }
 
-/** Whether policies alone made the call fail: then a mesh that admits it is another one. */
-function isPolicyMatter({ category }: Finding): boolean {
-  return category === 'authorization' || category === 'mutual-tls';
+/**
+ * Whether policies alone made the call fail, and the mesh holds such: then one that admits it may be repaired by now. One
+ * without the policies that refused is not known well enough.
+ */
+function mayBeRepaired({ category, policies }: Finding, mesh: MeshView): boolean {
+  if (category === 'mutual-tls') return true;
+  const named = policies.filter(({ kind }) => kind === 'AuthorizationPolicy');
+  const isHeld = named.every((ref) => mesh.object(ref) !== null);
+  return category === 'authorization' && isHeld && mesh.objectsOf('AuthorizationPolicy').length > 0;
 }
 
 /** Drafts of a rule may become one and the same on the way. */

@@ -7,16 +7,16 @@ import { decide } from '../policy/decide.ts';
 import type { Probe } from '../policy/way/probe.ts';
 import { isRecord } from '../text/kube-object.ts';
 import { hasLabels } from '../text/labels.ts';
+import { pathShape } from '../text/path-shape.ts';
 import { textMapOf, valueAt } from '../text/untyped.ts';
 import { applyChanges } from './apply.ts';
-import { askedOf, type ControlProbe, controlProbes, otherCalls, probeOfFlow, type Touched, tupleOf } from './probes.ts';
+import { type Control, Controls, isOpened } from './controls.ts';
+import { askedOf, probeOfFlow, seenAgain, siblingOfFlow, type Touched, tupleOf, waysAgain } from './probes.ts';
 import type { Trial } from './trial.ts';
 
 /** Flows replayed per draft: the finding's own, and connections that worked. */
-const MAX_DENIED = 50;
+const MAX_DENIED = 1000;
 const MAX_WORKED = 500;
-/** Others that a change admits, of whom it is asked what else they may call. */
-const MAX_ADMITTED = 8;
 /** Kinds that act on workloads of their own namespace, or of all from the root namespace. */
 const POLICY_KINDS: ReadonlySet<string> = new Set([
   'AuthorizationPolicy',
@@ -63,6 +63,10 @@ function notReplayed(reason: string, { flows }: Finding): Proof {
 
 /** The mesh as far as it has a say about a finding and the objects that a draft changes. */
 export function focusedFor(draft: Draft, finding: Finding, trial: Trial): MeshView {
+  const { rootNamespace } = trial.mesh;
+  // Who comes into the mesh, and what stands in the root namespace, matters everywhere.
+  if (draft.changes.some(({ object }) => !POLICY_KINDS.has(object.kind) || object.namespace === rootNamespace))
+    return trial.mesh;
   const changed = draft.changes.map(({ object }) => object.namespace);
   return trial.focusedOn([...namespacesOf(finding), ...changed.filter((namespace) => namespace !== '')]);
 }
@@ -73,11 +77,12 @@ export function isAllowedAlready(finding: Finding, trial: Trial): boolean {
   const mesh = trial.focusedOn(namespacesOf(finding));
   return finding.flows.slice(0, MAX_DENIED).every((flow) => {
     const probe = probeOfFlow(flow, mesh);
-    return probe !== null && decide(mesh, probe).outcome === 'allow';
+    const sibling = siblingOfFlow(flow, mesh);
+    return [probe, sibling ?? probe].every((each) => each !== null && decide(mesh, each).outcome === 'allow');
   });
 }
 
-/** Namespaces whose policies have a say: those of both ends, by the finding and by the addresses of its flows. */
+/** Namespaces whose policies have a say: those of both ends, as the finding has them. */
 function namespacesOf({ source, destination }: Finding): readonly string[] {
   return [source.namespace, destination.namespace].filter((namespace) => namespace !== null);
 }
@@ -98,11 +103,15 @@ class Replay {
   run(denied: readonly Flow[]): Proof {
     const answers = denied.map((flow) => this.#replay(flow));
     const fixes = { of: denied.length, fixed: answers.filter(({ after }) => after?.outcome === 'allow').length };
-    const controls = this.#controls(answers.flatMap(({ probe }) => (probe === null ? [] : [probe])));
+    const [observed] = answers.flatMap(({ probe }) => (probe === null ? [] : [probe]));
+    const controls =
+      observed === undefined
+        ? []
+        : new Controls(this.#before, this.#after, this.#touched, this.#trial).around(observed);
     const broken = this.#broken(this.#trial.workedIn(this.#touched.namespaces));
     const told = {
       fixes,
-      newlyAllows: controls.filter(isOpened).map(({ text }) => text),
+      newlyAllows: controls.filter(isOpened).map(openedText),
       newlyDenies: [
         ...broken,
         ...controls.filter(({ before, after }) => before === 'allow' && after !== 'allow').map(({ text }) => text),
@@ -110,71 +119,62 @@ class Replay {
       probes: controls.map(({ text, before, after }) => ({ probe: text, before, after })),
     };
     const opened = [
-      ...answers.flatMap(({ probe, after }) => (probe !== null && after?.outcome === 'allow' ? [probe] : [])),
-      ...controls.filter(isOpened).map(({ probe }) => probe),
-    ].map((probe) => askedOf(this.#after, probe));
-    return { verification: { ...judge(answers, broken), ...told }, opened };
+      ...answers.flatMap(({ probe, after }) =>
+        probe !== null && after?.outcome === 'allow' ? [seenAgain(this.#after, probe)] : [],
+      ),
+      ...controls.filter(isOpened).map(({ probe }) => askedOf(this.#after, probe)),
+    ];
+    const verdict = judge(answers, broken);
+    const left = verdict.status === 'verified' ? this.#leftOut(denied) : null;
+    return { verification: { ...(left === null ? verdict : unverifiable(left)), ...told }, opened };
   }
 
   #replay(flow: Flow): Replayed {
     const probe = probeOfFlow(flow, this.#before);
     if (probe === null) return { probe, before: null, after: null };
-    return { probe, before: decide(this.#before, probe), after: decide(this.#after, askedOf(this.#after, probe)) };
+    return { probe, before: decide(this.#before, probe), after: decide(this.#after, seenAgain(this.#after, probe)) };
   }
 
-  /** What else is tried; and of whom it turns out to admit besides, everything that such a caller may ask. */
-  #controls(observed: readonly Probe[]): readonly Control[] {
-    const [first] = observed;
-    if (first === undefined) return [];
-    const controls = controlProbes(first, this.#touched, this.#before).map((each) => this.#control(each));
-    const admitted = controls
-      .filter((control) => isOpened(control) && control.probe.source !== first.source)
-      .slice(0, MAX_ADMITTED);
-    const more = admitted.flatMap(({ probe, words }) => otherCalls(probe, this.#touched, this.#before, words));
-    return [...controls, ...more.map((each) => this.#control(each))];
+  /** That other paths of a shape that was refused stay refused; null: they do not. */
+  #leftOut(denied: readonly Flow[]): string | null {
+    for (const flow of denied) {
+      const probe = siblingOfFlow(flow, this.#before);
+      if (probe === null || decide(this.#after, askedOf(this.#after, probe)).outcome === 'allow') continue;
+      return `other paths of that form were refused as well, such as ${pathShape(probe.request.path)}: name their pattern, or see what --widen path-template gives`;
+    }
+    return null;
   }
 
-  #control({ words, probe }: ControlProbe): Control {
-    const text = `${tupleOf(probe, this.#before)}, ${words}`;
-    return {
-      words,
-      probe,
-      text,
-      before: this.#trial.outcomeBefore(this.#before, text, probe),
-      after: decide(this.#after, askedOf(this.#after, probe)).outcome,
-    };
+  /** Whether any way that a connection may take would be closed. */
+  #mayBreak(probe: Probe): boolean {
+    return waysAgain(this.#after, probe).some((way) => decide(this.#after, way).outcome === 'deny');
   }
 
   /** Connections that worked and would be denied. */
   #broken(worked: readonly Flow[]): readonly string[] {
     return worked.slice(0, MAX_WORKED).flatMap((flow) => {
       const probe = probeOfFlow(flow, this.#before);
-      if (probe === null || decide(this.#after, askedOf(this.#after, probe)).outcome !== 'deny') return [];
+      if (probe === null || !this.#mayBreak(probe)) return [];
       const wasDenied = decide(this.#before, probe).outcome === 'deny';
       return wasDenied ? [] : [`${tupleOf(probe, this.#before)}, which worked`];
     });
   }
 }
 
-/** One thing that was tried beside what was seen. */
-interface Control extends ControlProbe {
-  readonly text: string;
-  readonly before: string;
-  readonly after: string;
-}
-
-function isOpened({ before, after }: Control): boolean {
-  return before !== 'allow' && after === 'allow';
+function openedText({ text, after }: Control): string {
+  return after === 'allow' ? text : `${text}, perhaps: it hangs on what is not known`;
 }
 
 /** Policies act on the workloads they select, before or after; who comes into the mesh may be let in anywhere. */
 function touchedBy({ changes }: Draft, { rootNamespace }: MeshView): Touched {
   return {
+    objects: changes.map(({ object }) => object),
     principals: changes.flatMap(({ before, after }) => [...principalsIn(before), ...principalsIn(after)]),
     namespaces: new Set(
       changes.map(({ object }) => (POLICY_KINDS.has(object.kind) ? object.namespace : rootNamespace)),
     ),
     actsOn: (pod) => changes.some((change) => mayActOn(change, pod, rootNamespace)),
+    onTheWay: changes.some(({ object }) => object.kind === 'NetworkPolicy'),
   };
 }
 
@@ -195,6 +195,10 @@ interface Replayed {
 }
 
 function judge(answers: readonly Replayed[], broken: readonly string[]): Pick<Verification, 'status' | 'reason'> {
+  const still = answers.find(({ after }) => after?.outcome === 'deny');
+  if (still?.after) return { status: 'refuted', reason: `it would still be denied: ${still.after.because}` };
+  const [worked] = broken;
+  if (worked !== undefined) return { status: 'refuted', reason: `it would deny what works: ${worked}` };
   const unasked = answers.find(({ probe }) => probe === null);
   if (unasked !== undefined) {
     return unverifiable('source or destination are not among the objects given: add pods and Services to --mesh');
@@ -203,12 +207,8 @@ function judge(answers: readonly Replayed[], broken: readonly string[]): Pick<Ve
   if (stale !== undefined) {
     return unverifiable('by the objects given the mesh would not deny this: they are newer or older than the log');
   }
-  const still = answers.find(({ after }) => after?.outcome === 'deny');
-  if (still?.after) return { status: 'refuted', reason: `it would still be denied: ${still.after.because}` };
   const open = answers.find(({ after }) => after?.outcome !== 'allow');
   if (open !== undefined) return unverifiable(open.after?.because ?? 'the answer is not known');
-  const [worked] = broken;
-  if (worked !== undefined) return { status: 'refuted', reason: `it would deny what works: ${worked}` };
   return {
     status: 'verified',
     reason: 'every denial that was seen would be allowed, nothing that worked denied',

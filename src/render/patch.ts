@@ -20,7 +20,7 @@ export function patchFiles(plan: Plan): readonly PatchFile[] {
   const diffs = plan.diffs.map(({ text }, index) => ({ name: diffName(index), text }));
   return [
     ...plan.objects.map(objectFile),
-    ...kustomization(plan.objects.filter(({ decision }) => decision === null)),
+    ...kustomization(plan.objects.filter(({ decision, asWritten }) => decision === null && asWritten)),
     ...diffs,
     { name: COMMANDS, text: commands(plan) },
   ];
@@ -37,9 +37,12 @@ export function renderPatchStream(plan: Plan): string {
 }
 
 /** What is told when there is no change to make, with what was left out. */
-export function renderNothing({ leftOut }: Plan): string {
+export function renderNothing({ leftOut, unsolved }: Plan): string {
   const lines = leftOut.flatMap(leftOutLines);
-  return ['meshmend: nothing to do', ...(lines.length === 0 ? [] : ['# left out:', ...lines]), ''].join('\n');
+  const causes = unsolved === 1 ? '1 cause was' : `${unsolved} causes were`;
+  const told =
+    unsolved === 0 ? 'nothing to do' : `no change to apply; ${causes} found for which none is proved (see -o terminal)`;
+  return [`meshmend: ${told}`, ...(lines.length === 0 ? [] : ['# left out:', ...lines]), ''].join('\n');
 }
 
 /** What is told when the files were written to a folder. */
@@ -121,7 +124,7 @@ function commands(plan: Plan): string {
   const confirm = remedies.flatMap((remedy) => remedy.confirm);
   const verify = remedies.flatMap((remedy) => remedy.verify);
   return `${[
-    '# Proved changes, found by meshmend. Nothing has been changed so far. Run these in the folder of these files.',
+    '# Changes found by meshmend, each proved by itself. Nothing has been changed so far. Run these in the folder of these files.',
     ...plan.remedies.flatMap(remedyLines),
     ...section('Look at what changes', confirm),
     ...section(
@@ -139,7 +142,14 @@ function commands(plan: Plan): string {
       'Or change your own files',
       plan.diffs.map(({ root }, index) => diffCommand(root, diffName(index))),
     ),
-    ...(ready.length > 0 ? ['', '# With Kustomize: name this folder under components in your kustomization.yaml'] : []),
+    ...(ready.some(({ asWritten }) => asWritten)
+      ? ['', '# With Kustomize: name this folder under components in your kustomization.yaml']
+      : []),
+    ...ready
+      .filter(({ asWritten }) => !asWritten)
+      .flatMap(({ file }) =>
+        comment(`${file} is for the object as the API server keeps it: not for Kustomize, which knows the manifest`),
+      ),
     ...(plan.leftOut.length > 0 ? ['', '# Left out', ...plan.leftOut.flatMap(leftOutLines)] : []),
   ].join('\n')}\n`;
 }
@@ -174,6 +184,6 @@ function comment(text: string): readonly string[] {
 /** Paths in a diff never lead upwards or begin at the root: patch is sent there. */
 function diffCommand(root: string, name: string): string {
   return root === ''
-    ? `# where you ran meshmend: patch -p1 < ${name}`
-    : `# where you ran meshmend: patch -d ${root} -p1 < ${name}`;
+    ? `# where you ran meshmend: patch -p1 < DIR/${name}   (DIR: this folder)`
+    : `# where you ran meshmend: patch -d ${root} -p1 < DIR/${name}   (DIR: this folder)`;
 }

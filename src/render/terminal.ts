@@ -17,6 +17,8 @@ export interface TerminalOptions {
 }
 
 const INDENT = 3;
+/** Connections that a change would newly allow, printed; `-o json` has all. */
+const MAX_OPENED = 3;
 
 /** The report for people: worst first, at most 80 columns (commands are never broken), one or two dozen lines a finding. */
 export function renderTerminal(report: Report, options: TerminalOptions): string {
@@ -130,12 +132,13 @@ function nearMissLines(finding: ReportedFinding): readonly string[] {
 
 function remedyLines(remedy: Remedy): readonly string[] {
   const [confirm] = remedy.commands.confirm;
-  const { newlyAllows } = remedy.verification;
+  const { newlyAllows, newlyDenies } = remedy.verification;
   return [
-    ...labelled(remedyLabel(remedy), printable(remedy.summary), INDENT, 5),
+    ...labelled(remedyLabel(remedy), printable(remedy.summary), INDENT, 8),
     ...remedy.changes.slice(0, 2).flatMap((change: ObjectChange) => changeLines(change, INDENT + 8)),
     ...(remedy.changes.length > 0 ? labelled('Proof', printable(proofText(remedy)), INDENT, 2) : []),
-    ...(newlyAllows.length > 0 ? labelled('Opens', printable(newlyAllows.join('; ')), INDENT, 3) : []),
+    ...(newlyAllows.length > 0 ? labelled('Opens', printable(openedText(newlyAllows)), INDENT, 8) : []),
+    ...(newlyDenies.length > 0 ? labelled('Closes', printable(newlyDenies.join('; ')), INDENT, 3) : []),
     ...(remedy.decision === null ? [] : labelled('Decide', printable(remedy.decision), INDENT, 2)),
     ...(remedy.risk === null ? [] : labelled('Risk', printable(remedy.risk), INDENT, 4)),
     ...reachLines(remedy),
@@ -144,8 +147,14 @@ function remedyLines(remedy: Remedy): readonly string[] {
   ];
 }
 
+/** Whole entries only: half of one would hide who is let in. */
+function openedText(opened: readonly string[]): string {
+  const told = opened.slice(0, MAX_OPENED);
+  return [...told, ...(opened.length > told.length ? [`and ${opened.length - told.length} more`] : [])].join('; ');
+}
+
 function proofText({ verification: { status, reason, fixes } }: Remedy): string {
-  if (status !== 'verified') return `${status}: ${reason}`;
+  if (status !== 'verified' || fixes.fixed === 0) return `${status}: ${reason}`;
   return `verified: replayed, ${fixes.fixed} of ${fixes.of} pass, nothing that worked is denied`;
 }
 
@@ -159,10 +168,12 @@ function commandLine(name: string, command: string | undefined): readonly string
   return command === undefined ? [] : [`${' '.repeat(INDENT)}${name.padEnd(8)}${printable(command)}`];
 }
 
-/** Steps are to `Do`; a change is a `Fix` once it is proved, before that a `Draft`. */
+/** Steps are to `Do`; a change is a `Fix` once it is proved, before that a `Draft`; what enforces nothing is a `Trial`. */
 function remedyLabel(remedy: Remedy): string {
   if (remedy.changes.length === 0) return 'Do';
-  return remedy.verification.status === 'verified' ? 'Fix' : 'Draft';
+  const { status, fixes } = remedy.verification;
+  if (status !== 'verified') return 'Draft';
+  return fixes.fixed === 0 ? 'Trial' : 'Fix';
 }
 
 /** Where the lines stand: `destination.log:41, 57; source.log:12`. Folders are left out where the names tell. */

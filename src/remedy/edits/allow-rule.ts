@@ -20,7 +20,7 @@ export interface AllowRule {
 /**
  * The narrowest rule that admits a principal to what the finding saw: the port where policies see the pod's, and one
  * operation for each method and path it saw, where they are few and the proxy knows HTTP. Methods and paths are never
- * combined anew: what was not seen is not admitted. Null: requests were seen, and not even their methods can be listed.
+ * combined anew: what was not seen is not admitted. Null: requests were seen, and they cannot be listed.
  */
 export function allowRule(finding: Finding, destination: Destination, principal: string): AllowRule | null {
   const ports = portsOf(finding, destination);
@@ -30,19 +30,11 @@ export function allowRule(finding: Finding, destination: Destination, principal:
     return { rule: { from, ...toOf(Object.keys(ports).length > 0 ? [ports] : []) }, remark: '' };
   }
   const listed = listedOperations(requests);
-  if (listed !== null) {
-    return {
-      rule: { from, ...toOf(listed.map((operation) => ({ ...ports, ...operation }))) },
-      remark: samples(requests),
-    };
-  }
-  const methods = listable(
-    requests.map(({ method }) => method),
-    METHOD,
-  );
-  if (methods === null) return null;
-  const remark = ` The rule is for all paths, with ${methods.join(', ')}: more is admitted than was seen.`;
-  return { rule: { from, ...toOf([{ ...ports, methods }]) }, remark };
+  if (listed === null) return null;
+  return {
+    rule: { from, ...toOf(listed.map((operation) => ({ ...ports, ...operation }))) },
+    remark: samples(requests),
+  };
 }
 
 /** True if the finding's requests are too many or too odd to be listed in a rule: then somebody has to say what they have in common. */

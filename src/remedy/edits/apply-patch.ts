@@ -1,7 +1,7 @@
 import type { JsonPatchOperation } from '../../model/remedy.ts';
 import { pointerKeys } from '../../text/json-pointer.ts';
 import { isRecord } from '../../text/kube-object.ts';
-import { deepCopy, sameData } from './json-patch.ts';
+import { copyOf, deepCopy, sameData } from './json-patch.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -65,10 +65,6 @@ function changeField(object: Json, key: string, operation: JsonPatchOperation): 
   if (operation.op === 'remove') return Reflect.deleteProperty(object, key);
   const value = copyOf(operation.value);
   return Reflect.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
-}
-
-function copyOf(value: unknown): unknown {
-  return value === undefined ? null : JSON.parse(JSON.stringify(value));
 }
 
 /** True if an object has already all that the operations would bring; what they test is not asked. */

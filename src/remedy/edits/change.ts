@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import type { KubeObject, ObjectRef } from '../../model/mesh.ts';
 import type { Draft, ObjectChange, RemedyKind } from '../../model/remedy.ts';
+import { printable, printableJson } from '../../text/sanitize.ts';
 import { recordOf } from '../../text/untyped.ts';
 import { deepCopy, type Edit, makePatch, type Patch } from './json-patch.ts';
 import { type Applied, createCommand, deleteCommand, listObjects, patchCommand, showPolicy } from './kubectl.ts';
@@ -139,7 +140,12 @@ function withoutServerFields(object: Json): Json {
   return { ...rest, metadata: { ...others, ...written } };
 }
 
-/** YAML without folded lines and anchors; texts that YAML 1.1, which kubectl reads, would take for another type are quoted. */
+/**
+ * YAML without folded lines and anchors; texts that YAML 1.1, which kubectl reads, would take for another type are quoted.
+ * Where a text has characters that move a cursor, or end a line for some readers of YAML only, it is JSON, which is YAML too.
+ */
 function toYaml(object: Json): string {
-  return stringify(object, { lineWidth: 0, aliasDuplicateObjects: false, compat: 'yaml-1.1' });
+  const yaml = stringify(object, { lineWidth: 0, aliasDuplicateObjects: false, compat: 'yaml-1.1' });
+  const isSafe = yaml.split('\n').every((line) => printable(line) === line);
+  return isSafe ? yaml : `${printableJson(JSON.stringify(object, null, 2))}\n`;
 }

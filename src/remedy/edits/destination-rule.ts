@@ -1,6 +1,7 @@
 import { type DestinationTls, fieldName } from '../../causes/destination-tls.ts';
-import type { MeshView } from '../../model/mesh.ts';
+import type { KubeObject, MeshView, Service } from '../../model/mesh.ts';
 import type { Draft } from '../../model/remedy.ts';
+import { nameOf } from '../../text/object-ref.ts';
 import { shellWord } from '../../text/shell.ts';
 import { recordOf, textOf, valueAt } from '../../text/untyped.ts';
 import { createObject, draftOf, patchObject, refOf } from './change.ts';
@@ -25,6 +26,40 @@ export function changeDestinationTls(setting: DestinationTls, meshed: boolean): 
   if (planned === null) return step('configuration', summary, { risk, confirm: [showPolicy(refOf(rule))] });
   const verify = [`kubectl -n ${shellWord(namespace)} get destinationrule ${shellWord(name)} -o yaml`];
   return draftOf([planned], { kind: 'configuration', summary, risk, verify });
+}
+
+/**
+ * The draft that makes callers speak mutual TLS with a Service where the mesh leaves that to DestinationRules: a tls block
+ * in the one that is in force (`rule`), else a rule in the Service's namespace, for all hosts there if all its pods have a
+ * proxy that understands them, which those of other namespaces need not have.
+ */
+export function demandMutualTls(service: Service, rule: KubeObject | null, mesh: MeshView): Draft {
+  const tls = { mode: 'ISTIO_MUTUAL' };
+  const { namespace, hostname } = service;
+  const pods = mesh.pods.filter((pod) => pod.namespace === namespace);
+  const isMeshed = pods.length > 0 && pods.every(({ dataplane }) => dataplane === 'sidecar');
+  const host = isMeshed ? `*.${hostname.split('.').slice(1).join('.')}` : hostname;
+  const name = isMeshed ? objectName(namespace, 'mutual-tls') : objectName(service.name, 'mutual-tls');
+  const planned =
+    rule === null
+      ? createObject({
+          apiVersion: 'networking.istio.io/v1',
+          kind: 'DestinationRule',
+          namespace,
+          name: freeName(mesh, 'DestinationRule', namespace, name),
+          spec: { host, trafficPolicy: { tls } },
+        })
+      : patchObject(rule, [{ op: 'set', at: ['spec', 'trafficPolicy', 'tls'], value: tls }]);
+  const summary =
+    rule === null
+      ? `Create a DestinationRule in ${namespace} with tls.mode ISTIO_MUTUAL for ${host}, as the mesh has enableAutoMtls false.`
+      : `Set spec.trafficPolicy.tls of DestinationRule ${nameOf(refOf(rule))} to mode ISTIO_MUTUAL, as the mesh has enableAutoMtls false.`;
+  const risk =
+    'It is for every caller of these hosts: destinations without a proxy of the mesh do not understand them.';
+  const verify = [`kubectl -n ${shellWord(namespace)} get destinationrules -o yaml`];
+  return planned === null
+    ? step('configuration', summary, { risk, confirm: verify })
+    : draftOf([planned], { kind: 'configuration', summary, risk, verify });
 }
 
 /** True for a rule that is for more than one host: what it says is meant for others too. */

@@ -128,10 +128,6 @@ function enrolWorkload(namespace: string, { kind, name, object }: Owner, way: En
     return draftOf([planned], { kind: 'enrol', summary, risk, verify: [verifyCommand(namespace, way)] });
   const place = `kubectl -n ${shellWord(namespace)}`;
   const workload = `${kind.toLowerCase()} ${shellWord(name)}`;
-  const patch = (label: string | null): string =>
-    `${place} patch ${workload} --type=merge -p ${shellWord(
-      JSON.stringify({ spec: { template: { metadata: { labels: { [key]: label } } } } }),
-    )}`;
   return step('enrol', summary, {
     risk,
     confirm: [
@@ -139,9 +135,7 @@ function enrolWorkload(namespace: string, { kind, name, object }: Owner, way: En
       `kubectl get namespace ${shellWord(namespace)} --show-labels`,
       `${place} get networkpolicies`,
     ],
-    apply: [patch(value)],
     verify: [verifyCommand(namespace, way)],
-    rollback: [patch(null)],
   });
 }
 

@@ -54,6 +54,7 @@ function exemption(finding: Finding, mesh: MeshView): Draft {
     kind: 'policy-change',
     summary: `Let PeerAuthentication ${name} accept plain text on port ${port}, if ${callerName(finding)} cannot be brought into the mesh.`,
     risk: risksOf(finding, mesh, destination, planned),
+    decision: 'Plain text proves nobody: whoever reaches the port is let in. Its owner decides whether that may be.',
     verify: watchLogs(finding, mesh, destination),
   });
 }

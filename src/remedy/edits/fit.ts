@@ -1,5 +1,6 @@
 import type { Finding } from '../../model/finding.ts';
 import type { Condition, PolicyOperation, PolicyRule, PolicySource } from '../../model/policy.ts';
+import type { Flow } from '../../model/traffic.ts';
 import { blockHolds, parseIp, parseIpBlock } from '../../policy/match-ip.ts';
 import { matchesString, readStringMatch } from '../../policy/match-string.ts';
 import { allOf, anyOf, type Truth } from '../../policy/network-match.ts';
@@ -53,11 +54,30 @@ export interface Request {
 
 /** What the finding's requests were, one per flow; empty where none is of HTTP. */
 export function requestsOf(finding: Finding): readonly Request[] {
-  return finding.flows.flatMap(({ record, count }) => {
+  return finding.flows.flatMap((flow) => {
+    const { record } = flow;
     if (record.kind !== 'request') return [];
     const path = record.path === null ? null : plainPath(record.path);
-    return [{ method: record.method, path, sample: count > 1 && path !== pathShape(path) }];
+    return [{ method: record.method, path, sample: standsForOthers(flow) }];
   });
+}
+
+/**
+ * True for a flow of requests whose paths differ: it holds all paths of one shape, and one of them as its own. Only the lines
+ * that were kept can tell.
+ */
+export function standsForOthers({ record, count, samples }: Flow): boolean {
+  if (record.kind !== 'request' || record.path === null || count < 2) return false;
+  const path = plainPath(record.path);
+  return path !== pathShape(path) && samples.some(({ raw }) => !holdsPath(raw, path));
+}
+
+/** Whether the path stands in a line as a whole. */
+function holdsPath(line: string, path: string): boolean {
+  for (let at = line.indexOf(path); at >= 0; at = line.indexOf(path, at + 1)) {
+    if (!/[\w./~%-]/.test(line.charAt(at + path.length))) return true;
+  }
+  return false;
 }
 
 /** The value that all agree on; null: they do not, or it is not known. */

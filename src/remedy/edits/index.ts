@@ -6,6 +6,7 @@ export { withDeducedCaller } from './deduced-caller.ts';
 export { enrolCaller } from './enrol.ts';
 export { exceptCaller } from './except-caller.ts';
 export { exemptPort } from './exempt-port.ts';
+export { standsForOthers } from './fit.ts';
 export { forbiddenForm } from './forbidden.ts';
 export { showPolicy } from './kubectl.ts';
 export { openHbonePort } from './open-hbone-port.ts';

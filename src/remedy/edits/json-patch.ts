@@ -137,7 +137,8 @@ function nearest(root: Json, keys: Keys): Keys {
   return keys.slice(0, length);
 }
 
-function copyOf(value: unknown): unknown {
+/** A copy of any plain data; null for what is absent. */
+export function copyOf(value: unknown): unknown {
   return value === undefined ? null : JSON.parse(JSON.stringify(value));
 }
 
@@ -145,9 +146,10 @@ function copyOf(value: unknown): unknown {
 function perform(root: Json, change: Located): { operation: JsonPatchOperation; inverse: JsonPatchOperation } {
   const container = valueAt(root, ...change.container);
   const path = pointer([...change.container, change.key]);
-  const value = copyOf(change.value);
+  // Later edits may change what is put in here: what the operation says must not change with it.
+  const [value, kept] = [copyOf(change.value), copyOf(change.value)];
   if (change.op === 'append' && Array.isArray(container)) {
-    container.push(value);
+    container.push(kept);
     return {
       operation: { op: 'add', path: pointer([...change.container, '-']), value },
       inverse: { op: 'remove', path },
@@ -159,8 +161,8 @@ function perform(root: Json, change: Located): { operation: JsonPatchOperation; 
     else if (isRecord(container)) Reflect.deleteProperty(container, String(change.key));
     return { operation: { op: 'remove', path }, inverse: { op: 'add', path, value: old } };
   }
-  if (Array.isArray(container) && typeof change.key === 'number') container[change.key] = value;
-  else if (isRecord(container)) define(container, String(change.key), value);
+  if (Array.isArray(container) && typeof change.key === 'number') container[change.key] = kept;
+  else if (isRecord(container)) define(container, String(change.key), kept);
   const replaces = change.op === 'replace';
   return {
     operation: { op: replaces ? 'replace' : 'add', path, value },

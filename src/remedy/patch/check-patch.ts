@@ -24,7 +24,9 @@ export function checkPatch(operations: readonly JsonPatchOperation[], mesh: Mesh
   const name = tested(operations, '/metadata/name');
   if (kind === null || name === null) return null;
   const namespace = tested(operations, '/metadata/namespace') ?? '';
-  const object = mesh.object({ kind, namespace, name }) ?? mesh.object({ kind, namespace: 'default', name });
+  // A manifest that names no namespace is read as one of `default`; what has none at all is found at once.
+  const unnamed = namespace === '' ? mesh.object({ kind, namespace: 'default', name }) : null;
+  const object = mesh.object({ kind, namespace, name }) ?? unnamed;
   const about = refText({ kind, namespace, name });
   if (object === null) return { about, state: 'stale', because: 'there is no such object in the mesh' };
   const stored = asStored(object.raw);

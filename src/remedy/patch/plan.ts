@@ -8,6 +8,7 @@ import { valueAt } from '../../text/untyped.ts';
 import { applyPatch } from '../edits/apply-patch.ts';
 import { makePatch, sameData } from '../edits/json-patch.ts';
 import { createFileCommand, deleteCommand, patchCommand, patchFileCommand } from '../edits/kubectl.ts';
+import { NOTHING_TO_DO } from '../propose.ts';
 import { documentOf, spliceChange } from '../splice/splice.ts';
 import { diffPath, unifiedDiff } from '../splice/unified.ts';
 import { editsBetween } from '../wishes/edits-between.ts';
@@ -41,14 +42,19 @@ export function planChanges(findings: readonly ReportedFinding[], mesh: MeshView
   }
   const names = fileNames([...drafts]);
   return {
-    objects: [...drafts].map(([key, draft]) => plannedObject(draft, names.get(key) ?? '')),
+    objects: [...drafts].map(([key, draft]) => plannedObject(draft, names.get(key) ?? '', mesh)),
     remedies: taken.map(({ finding, remedy }) => plannedRemedy(finding, remedy, names)),
     leftOut,
+    unsolved: findings.filter(isUnsolved).length - taken.length,
     diffs: diffsOf(
       [...drafts.values()].filter(({ decision }) => decision === null),
       mesh,
     ),
   };
+}
+
+function isUnsolved({ level, remedies: [best] }: ReportedFinding): boolean {
+  return level !== 'note' && best?.summary !== NOTHING_TO_DO;
 }
 
 function keyOf({ object }: ObjectChange): string {
@@ -61,11 +67,11 @@ function withRemedy(drafts: Drafts, { changes, decision }: Remedy): Drafts | { r
   const next = new Map(drafts);
   for (const change of changes) {
     const earlier = next.get(keyOf(change));
-    const change_ = earlier === undefined ? change : merge(earlier, change, decision);
-    if (change_ === null || change_.op === 'delete') {
+    const merged = earlier === undefined ? change : merge(earlier, change, decision);
+    if (merged === null || merged.op === 'delete') {
       return { reason: `${refText(change.object)} is changed by another remedy already: apply that, then run again` };
     }
-    next.set(keyOf(change), { change: change_, decision: earlier?.decision ?? decision });
+    next.set(keyOf(change), { change: merged, decision: earlier?.decision ?? decision });
   }
   return next;
 }
@@ -132,7 +138,7 @@ function fileWord(text: string): string {
   return clean.replace(/\.{2,}/g, '.').replace(/^[.-]+|[.-]+$/g, '');
 }
 
-function plannedObject({ change, decision }: Draft, file: string): PlannedObject {
+function plannedObject({ change, decision }: Draft, file: string, mesh: MeshView): PlannedObject {
   const { object, jsonPatch, op } = change;
   const planned = { object, file, decision };
   if (op === 'create' || jsonPatch === null) {
@@ -142,6 +148,7 @@ function plannedObject({ change, decision }: Draft, file: string): PlannedObject
       op: 'create',
       jsonPatch: null,
       yaml: change.yaml,
+      asWritten: true,
       trial,
       apply,
       rollback: deleteCommand(object),
@@ -149,7 +156,17 @@ function plannedObject({ change, decision }: Draft, file: string): PlannedObject
   }
   const { trial, apply } = patchFileCommand(object, file);
   const guarded = [...identityTests(change), ...jsonPatch];
-  return { ...planned, op: 'patch', jsonPatch: guarded, yaml: null, trial, apply, rollback: rollbackOf(change) };
+  const asWritten = sameData(mesh.object(object)?.raw ?? null, change.before);
+  return {
+    ...planned,
+    op: 'patch',
+    jsonPatch: guarded,
+    yaml: null,
+    asWritten,
+    trial,
+    apply,
+    rollback: rollbackOf(change),
+  };
 }
 
 /** So that a file tells which object it is for, and does nothing to another. */

@@ -46,7 +46,9 @@ const policiesByLikeness = remembered((mesh: MeshView): ReadonlyMap<string, read
     for (const pod of near) {
       if (!samples.has(pod) || !test(pod)) continue;
       const likeness = engines.likenessOf(pod);
-      found.set(likeness, [...(found.get(likeness) ?? []), policy]);
+      const over = found.get(likeness);
+      if (over === undefined) found.set(likeness, [policy]);
+      else over.push(policy);
     }
   }
   return found;

@@ -146,5 +146,5 @@ export function spliced(text: string, splices: readonly Splice[]): string {
   return splices
     .map((splice, order) => ({ ...splice, order }))
     .toSorted((a, b) => b.from - a.from || b.order - a.order)
-    .reduce((done, { from, to, text: new_ }) => done.slice(0, from) + new_ + done.slice(to), text);
+    .reduce((done, splice) => done.slice(0, splice.from) + splice.text + done.slice(splice.to), text);
 }

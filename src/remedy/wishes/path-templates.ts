@@ -1,6 +1,7 @@
 import type { Flow } from '../../model/traffic.ts';
 import { matchesPathTemplate, parsePathTemplate } from '../../policy/envoy/path-template.ts';
 import { pathShape, plainPath } from '../../text/path-shape.ts';
+import { standsForOthers } from '../edits/index.ts';
 
 /** More paths or methods than this are no list of what a caller needs. */
 const MAX_LISTED = 8;
@@ -47,7 +48,7 @@ function seenByMethod(flows: readonly Flow[]): ReadonlyMap<string, readonly Seen
     const path = record.path === null ? null : plainPath(record.path);
     if (method === null || !METHOD.test(method) || path === null || !isListable(path)) return null;
     const [segments, shape] = [path, pathShape(path)].map((text) => text.slice(1).split('/'));
-    const seen = { segments: segments ?? [], shape: shape ?? [], varies: varies(flow, path) };
+    const seen = { segments: segments ?? [], shape: shape ?? [], varies: standsForOthers(flow) };
     byMethod.set(method, [...(byMethod.get(method) ?? []), seen]);
   }
   return byMethod;
@@ -70,20 +71,6 @@ function isListable(path: string): boolean {
       index === 0 || (index === segments.length - 1 && segment === '') ? segment === '' : SEGMENT.test(segment),
     )
   );
-}
-
-/** A flow holds all paths of one shape, and one of them as its own; the lines that were kept tell whether there are others. */
-function varies({ count, samples }: Flow, path: string): boolean {
-  if (count < 2 || path === pathShape(path)) return false;
-  return samples.some(({ raw }) => !holdsPath(raw, path));
-}
-
-/** Whether the path stands in a line as a whole. */
-function holdsPath(line: string, path: string): boolean {
-  for (let at = line.indexOf(path); at >= 0; at = line.indexOf(path, at + 1)) {
-    if (!/[\w./~%-]/.test(line.charAt(at + path.length))) return true;
-  }
-  return false;
 }
 
 /** Few patterns that match all; null: there are too many different paths. */

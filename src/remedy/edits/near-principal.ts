@@ -1,0 +1,60 @@
+import type { MeshView, ObjectRef } from '../../model/mesh.ts';
+import type { AuthorizationPolicy } from '../../model/policy.ts';
+import { nameOf } from '../../text/object-ref.ts';
+import { principalParts } from './names.ts';
+import { readPolicy } from './policies.ts';
+
+/**
+ * What policies say that comes near a caller whom they refused, as sentences with a blank before: another spelling of its
+ * name, an account of its namespace that nobody runs under (it was renamed?), or a list that has it beside one that has not.
+ * Empty: nothing. Principals are untrusted text.
+ */
+export function nearPrincipals(refs: readonly ObjectRef[], principal: string, mesh: MeshView): string {
+  const remarks = refs.flatMap((ref) => {
+    const object = mesh.object(ref);
+    const decoded = object === null ? null : readPolicy(object);
+    return decoded?.ok === true ? remarksOn(decoded.value, principal, mesh) : [];
+  });
+  return [...new Set(remarks)]
+    .slice(0, MAX_REMARKS)
+    .map((remark) => ` ${remark}`)
+    .join('');
+}
+
+const MAX_REMARKS = 3;
+
+function remarksOn(policy: AuthorizationPolicy, principal: string, mesh: MeshView): readonly string[] {
+  const name = nameOf(policy.ref);
+  const sources = policy.rules.flatMap(({ from }) => from).filter((source) => source !== null);
+  const excepted = sources.some(({ notPrincipals }) => notPrincipals.includes(principal));
+  const split =
+    policy.action === 'DENY' && excepted && sources.length > 1
+      ? [
+          `A list of notPrincipals in ${name} has the caller, but entries of from and rules are OR-ed: another one denies it.`,
+        ]
+      : [];
+  // Whom an ALLOW admits, and whom a DENY does not refuse.
+  const lists = sources.map((source) => (policy.action === 'DENY' ? source.notPrincipals : source.principals));
+  const written = [...new Set(lists.flat())];
+  return [...split, ...written.flatMap((entry) => remarkOn(entry, principal, name, mesh) ?? [])];
+}
+
+function remarkOn(entry: string, principal: string, policy: string, mesh: MeshView): string | null {
+  if (entry === `spiffe://${principal}`) return `${policy} names the caller with spiffe://, and that never matches.`;
+  const [written, own] = [principalParts(entry), principalParts(principal)];
+  if (written === null || own === null || written.namespace !== own.namespace) return null;
+  const isSameAccount = written.serviceAccount === own.serviceAccount;
+  if (isSameAccount && written.trustDomain !== own.trustDomain) {
+    return `${policy} names it in trust domain ${written.trustDomain}, and its own is ${own.trustDomain}.`;
+  }
+  return !isSameAccount && isUnused(written.namespace, written.serviceAccount, mesh)
+    ? `${policy} names ${entry}, under which no pod runs: perhaps that account was renamed.`
+    : null;
+}
+
+/** Only where pods of the namespace are known. */
+function isUnused(namespace: string, account: string, mesh: MeshView): boolean {
+  const pods = mesh.pods.filter((pod) => pod.namespace === namespace);
+  const isKnown = mesh.serviceAccounts.has(`${namespace}/${account}`);
+  return pods.length > 0 && !isKnown && pods.every(({ serviceAccount }) => serviceAccount !== account);
+}

@@ -1,0 +1,167 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createMesh } from '../src/mesh/view.ts';
+import type { KubeObject, MeshView } from '../src/model/mesh.ts';
+import type { Remedy, Wishes } from '../src/model/remedy.ts';
+import type { Report } from '../src/model/report.ts';
+import { recordOf, valueAt } from '../src/text/untyped.ts';
+import { reportOn } from './analysis.ts';
+import { RUNS } from './random-mesh.ts';
+import { networkWorld } from './random-network-mesh.ts';
+import { sidecarWorld } from './random-sidecar-mesh.ts';
+import { waypointWorld } from './random-waypoint-mesh.ts';
+import { type Call, callerText, isListed, type World } from './random-world.ts';
+
+function changing(report: Report): readonly Remedy[] {
+  return report.findings.flatMap(({ remedies }) => remedies.filter(({ changes }) => changes.length > 0));
+}
+
+/** The mesh with the objects that a remedy says there will be, put together anew; pods of a namespace that asks for sidecars have one. */
+function applied(mesh: MeshView, { changes, summary }: Remedy): MeshView {
+  const nameOf = ({ kind, metadata }: KubeObject): string => `${kind} ${metadata.namespace}/${metadata.name}`;
+  const changed = new Map(
+    changes.map(({ object, after }) => [`${object.kind} ${object.namespace}/${object.name}`, after]),
+  );
+  const kept = mesh.objects.filter((object) => !changed.has(nameOf(object))).map(({ raw }) => raw);
+  const objects = [...kept, ...[...changed.values()].filter((after) => after !== null)];
+  if (changes.some(({ op, after }) => op !== 'delete' && after === null)) throw new Error(`cannot apply: ${summary}`);
+  const asking = objects
+    .filter((object) => valueAt(object, 'metadata', 'labels', 'istio-injection') === 'enabled')
+    .map((object) => valueAt(object, 'metadata', 'name'));
+  return createMesh(
+    objects.map((object) => {
+      const metadata = recordOf(object['metadata']);
+      if (object['kind'] !== 'Pod' || !asking.includes(metadata['namespace'])) return object;
+      return { ...object, metadata: { ...metadata, annotations: { 'sidecar.istio.io/status': '{}' } } };
+    }),
+  );
+}
+
+/** The report on one refused call, and on all that worked. */
+function reportOnCall(world: World, mesh: MeshView, call: Call, wishes: Partial<Wishes>): Report {
+  const worked = world.space.filter((each) => world.verdict(mesh, each) === 'allow');
+  const lines = [call, ...worked].map((each) => world.logLine(mesh, each)).filter((line) => line !== null);
+  return reportOn({ log: `${lines.join('\n')}\n` }, mesh, wishes);
+}
+
+/** Judged by the naive readings over every call of the space. */
+function checkLaws(world: World, mesh: MeshView, remedy: Remedy, refused: Call): void {
+  const verdicts = (each: MeshView): readonly string[] => world.space.map((call) => world.verdict(each, call));
+  const once = applied(mesh, remedy);
+  const [was, is] = [verdicts(mesh), verdicts(once)];
+  expect(verdicts(applied(once, remedy)), 'applied twice').toEqual(is);
+  world.space.forEach((call, index) => {
+    if (call === refused) expect(world.seen(once, call, mesh), 'what was refused').toBe('allow');
+    else if (was[index] === 'allow') {
+      const isKnown = world.logLine(mesh, call) !== null;
+      expect(isKnown ? is[index] : 'allow', `what worked: ${JSON.stringify(call)}`).toBe('allow');
+    } else if (is[index] === 'allow') {
+      const { newlyAllows } = remedy.verification;
+      const isSeen = world.logLine(mesh, call) === world.logLine(mesh, refused);
+      const isCalled = (['destination', 'port', 'viaService'] as const).every((key) => call[key] === refused[key]);
+      const what = `${callerText(mesh, call)} ${JSON.stringify(call)} among\n${newlyAllows.join('\n')}`;
+      expect(isSeen || isListed(newlyAllows, call, isCalled, mesh, world) ? '' : what, remedy.summary).toBe('');
+    }
+  });
+}
+
+const arbitraryWishes = fc.record({
+  knownCaller: fc.boolean(),
+  widen: fc.constantFrom<Wishes['widen'][]>(null, null, 'namespace', 'path-template'),
+});
+
+/** One of the calls that are refused and logged; null: there is none. */
+function refusedAmong(world: World, mesh: MeshView, choice: number): Call | null {
+  const refused = world.space.filter(
+    (call) => world.verdict(mesh, call) === 'deny' && world.logLine(mesh, call) !== null,
+  );
+  return refused[choice % refused.length] ?? null;
+}
+
+function wishesFor(
+  call: Call,
+  { knownCaller, widen }: { knownCaller: boolean; widen: Wishes['widen'] },
+): Partial<Wishes> {
+  return { allowCallers: knownCaller ? [call.caller] : [], widen };
+}
+
+/** Runs of a property on each; the laws about order and repetition are tried less often. */
+const worlds: readonly (readonly [string, World, number])[] = [
+  ['sidecars', sidecarWorld, RUNS / 10],
+  ['ambient pods behind a waypoint', waypointWorld, RUNS / 10],
+  ['ambient pods behind NetworkPolicies', networkWorld, RUNS / 10],
+];
+
+describe.each(worlds)('a verified change in a mesh of %s', (name, world, runs) => {
+  const choice = fc.nat({ max: 9999 });
+
+  it('repairs what it says, denies nothing that worked, opens only what it lists, and applied twice equals once', () => {
+    let verified = 0;
+    fc.assert(
+      fc.property(world.policies, choice, arbitraryWishes, (policies, number, wishes) => {
+        const mesh = world.meshOf(policies);
+        const call = refusedAmong(world, mesh, number);
+        fc.pre(call !== null);
+        const report = reportOnCall(world, mesh, call, wishesFor(call, wishes));
+        for (const { remedies } of report.findings) {
+          // A port that takes plain text stands behind what keeps it out, whatever that opens.
+          const isExposed = ({ changes }: Remedy): boolean =>
+            changes.some(({ object }) => object.kind === 'PeerAuthentication');
+          const ranks = remedies
+            .filter(({ verification }) => verification.status === 'verified')
+            .map((remedy) => (isExposed(remedy) ? 1000 : 0) + remedy.verification.newlyAllows.length);
+          expect(ranks, 'the narrowest first').toEqual(ranks.toSorted((a, b) => a - b));
+        }
+        for (const remedy of changing(report)) {
+          expect(remedy.verification.status).not.toBe('refuted');
+          if (remedy.verification.status !== 'verified') continue;
+          verified++;
+          checkLaws(world, mesh, remedy, call);
+        }
+      }),
+      { numRuns: runs },
+    );
+    console.log(`${name}: ${verified} verified changes in ${runs} meshes`);
+    expect(verified).toBeGreaterThan(runs / 5);
+  });
+
+  it('does not depend on the order of policies, and is the same on every run', () => {
+    const told = (mesh: MeshView, call: Call, wishes: Partial<Wishes>): unknown =>
+      reportOnCall(world, mesh, call, wishes).findings.map(({ cause, policies, remedies }) => ({
+        cause,
+        policies,
+        remedies,
+      }));
+    fc.assert(
+      fc.property(world.policies, choice, arbitraryWishes, (policies, number, wishes) => {
+        const mesh = world.meshOf(policies);
+        const call = refusedAmong(world, mesh, number);
+        fc.pre(call !== null);
+        const first = told(mesh, call, wishesFor(call, wishes));
+        expect(told(world.meshOf(policies.toReversed()), call, wishesFor(call, wishes))).toEqual(first);
+        expect(JSON.stringify(told(mesh, call, wishesFor(call, wishes)))).toBe(JSON.stringify(first));
+      }),
+      { numRuns: runs / 4 },
+    );
+  });
+
+  it('leaves nothing to do where it has been made', () => {
+    fc.assert(
+      fc.property(world.policies, choice, arbitraryWishes, (policies, number, wishes) => {
+        const mesh = world.meshOf(policies);
+        const call = refusedAmong(world, mesh, number);
+        fc.pre(call !== null);
+        const [remedy] = changing(reportOnCall(world, mesh, call, wishesFor(call, wishes))).filter(
+          ({ verification }) => verification.status === 'verified',
+        );
+        fc.pre(remedy !== undefined && remedy.kind !== 'enrol');
+        const report = reportOn({ log: `${world.logLine(mesh, call)}\n` }, applied(mesh, remedy));
+        expect(changing(report)).toEqual([]);
+        // Whether a NetworkPolicy was what dropped a connection, no log says.
+        const told = report.findings[0]?.remedies[0]?.summary;
+        expect(told).toMatch(/^(?:Nothing to do:|No NetworkPolicy of the mesh given stops )/);
+      }),
+      { numRuns: runs / 4 },
+    );
+  });
+});
