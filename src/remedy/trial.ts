@@ -10,7 +10,7 @@ import { focusOn } from './apply.ts';
 /** Drafts tried per report: a flood of findings must not take all night. */
 const MAX_PROOFS = 5000;
 /** Parts of the mesh that are remembered: each is compiled, and there may be one for every pair of namespaces. */
-const MAX_VIEWS = 64;
+const MAX_VIEWS = 256;
 
 /** What drafts are tried against. One per report: it remembers parts of the mesh. */
 export class Trial {
