@@ -12,6 +12,7 @@ import { exceptCaller, showPolicy, step } from '../src/remedy/edits/index.ts';
 import { nearPrincipals } from '../src/remedy/edits/near-principal.ts';
 import { denyAtWaypoint } from '../src/remedy/edits/through-waypoint.ts';
 import { destinationName, sourceName } from '../src/text/ends.ts';
+import { sameRef } from '../src/text/object-ref.ts';
 import { principalOf } from '../src/text/spiffe.ts';
 
 /** An AuthorizationPolicy with action DENY matched. ztunnel names it. */
@@ -48,7 +49,7 @@ export const rule: Rule = {
       cause: `AuthorizationPolicy ${policy.namespace}/${policy.name} denies ${sourceName(record)} access to ${destinationName(record)}.${hintOf(mesh, policy)}${spellingOf(record.source.identity, policy, mesh)}`,
       enforcedBy: 'ztunnel',
       policies: [policy],
-      nearMiss: (decideObserved(record, mesh)?.nearMiss ?? []).filter((miss) => isSame(miss.policy, policy)),
+      nearMiss: (decideObserved(record, mesh)?.nearMiss ?? []).filter((miss) => sameRef(miss.policy, policy)),
       intended: 'unknown',
       unchecked: mesh.known ? [] : [`what the policy says: ${showPolicy(policy)}, or give it with --mesh`],
       subject: [policy.namespace, policy.name],
@@ -84,10 +85,6 @@ export const rule: Rule = {
 
 function policyOf([namespace = '', name = '']: readonly string[]): ObjectRef {
   return { kind: 'AuthorizationPolicy', namespace, name };
-}
-
-function isSame(left: ObjectRef, right: ObjectRef): boolean {
-  return left.kind === right.kind && left.namespace === right.namespace && left.name === right.name;
 }
 
 /** An exception for a waypoint would except everybody behind it. */

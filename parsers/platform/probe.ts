@@ -1,7 +1,8 @@
 import type { Envelope } from '../../src/model/line.ts';
-import { type ConnectionRecord, type Parsed, type Parser, type Peer, UNKNOWN_PEER } from '../../src/model/record.ts';
+import { type Parsed, type Parser, type Peer, UNKNOWN_PEER } from '../../src/model/record.ts';
 import { type HostPort, parseHostPort } from '../../src/text/address.ts';
 import { redactSecrets } from '../../src/text/redact.ts';
+import { outsideCall } from './outside-call.ts';
 
 const ID = 'platform-probe';
 
@@ -19,26 +20,14 @@ export const platformProbe: Parser = {
     const probe = loggedProbe(payload) ?? eventProbe(payload);
     if (probe === null) return null;
     const { called, from } = endsOf(probe.message);
-    return {
-      kind: 'connection',
-      phase: 'complete',
-      at: envelope.at,
+    return outsideCall(envelope, {
       parser: ID,
-      proxy: 'kubernetes',
-      reporter: 'source',
-      origin: envelope.origin,
-      time: envelope.time,
-      raw: redactSecrets(payload),
-      source: { ...UNKNOWN_PEER, workload: 'kubelet', address: from },
+      caller: 'kubelet',
+      from,
       destination: { ...probe.pod, address: called?.host ?? null, port: called?.port ?? null },
       service: null,
-      hboneAddress: null,
-      bytesSent: null,
-      bytesReceived: null,
-      durationMs: null,
       error: redactSecrets(probe.message),
-      envoy: null,
-    } satisfies ConnectionRecord;
+    });
   },
 };
 

@@ -1,8 +1,8 @@
 import type { Envelope } from '../../src/model/line.ts';
-import { type ConnectionRecord, type Parsed, type Parser, UNKNOWN_PEER } from '../../src/model/record.ts';
+import { type Parsed, type Parser, UNKNOWN_PEER } from '../../src/model/record.ts';
 import { jsonText, parseJsonObject } from '../../src/text/json-line.ts';
-import { redactSecrets } from '../../src/text/redact.ts';
 import { readWebhookCall } from '../../src/text/webhook-call.ts';
+import { outsideCall } from './outside-call.ts';
 
 const ID = 'platform-webhook';
 
@@ -19,26 +19,14 @@ export const platformWebhook: Parser = {
     if (!payload.includes('webhook')) return null;
     const call = HEAD.test(payload) ? readWebhookCall(payload) : readWebhookCall(errorOf(payload));
     if (call === null) return null;
-    return {
-      kind: 'connection',
-      phase: 'complete',
-      at: envelope.at,
+    return outsideCall(envelope, {
       parser: ID,
-      proxy: 'kubernetes',
-      reporter: 'source',
-      origin: envelope.origin,
-      time: envelope.time,
-      raw: redactSecrets(payload),
-      source: { ...UNKNOWN_PEER, workload: 'kube-apiserver' },
+      caller: 'kube-apiserver',
+      from: null,
       destination: { ...UNKNOWN_PEER, port: call.port },
       service: call.host,
-      hboneAddress: null,
-      bytesSent: null,
-      bytesReceived: null,
-      durationMs: null,
       error: `failed calling webhook "${call.webhook}": ${call.error}`,
-      envoy: null,
-    } satisfies ConnectionRecord;
+    });
   },
 };
 

@@ -1,3 +1,14 @@
+/** Kinds that a view indexes: a change of these makes a new one. */
+export const INDEXED_KINDS: ReadonlySet<string> = new Set(['Pod', 'Service', 'Namespace']);
+
+/** Kinds that admit or refuse callers. They act on workloads of their own namespace, or of all from the root namespace. */
+export const POLICY_KINDS: ReadonlySet<string> = new Set([
+  'AuthorizationPolicy',
+  'PeerAuthentication',
+  'RequestAuthentication',
+  'NetworkPolicy',
+]);
+
 /** Kinds that live in no namespace, as far as they turn up in dumps of a mesh. */
 const CLUSTER_SCOPED: ReadonlySet<string> = new Set([
   'APIService',

@@ -2,10 +2,11 @@ import type { Instant } from '../model/line.ts';
 import type { KubeObject, MeshView, Namespace, ObjectRef, Pod, Service } from '../model/mesh.ts';
 import { plainAddress } from '../text/address.ts';
 import { isRecord } from '../text/kube-object.ts';
+import { sameRef } from '../text/object-ref.ts';
 import { parseInstant } from '../text/time.ts';
 import { listOf, textOf, valueAt } from '../text/untyped.ts';
 import { flattenObjects } from './flatten.ts';
-import { isOwnKind } from './kinds.ts';
+import { INDEXED_KINDS, isOwnKind } from './kinds.ts';
 import { decodePod, isRunning, podTemplateOf } from './pods.ts';
 import { decodeService, serviceNameOf } from './services.ts';
 import { readSettings } from './settings.ts';
@@ -98,20 +99,18 @@ export function withReplaced(mesh: MeshView, replacements: readonly Replacement[
     objects: replace(mesh.objects),
     objectsOf: (kind, namespace) => replace(mesh.objectsOf(kind, namespace), kind, namespace),
     object: (ref) => {
-      const last = replacements.findLast((replacement) => isNamed(replacement.ref, ref));
+      const last = replacements.findLast((replacement) => sameRef(replacement.ref, ref));
       return last === undefined ? mesh.object(ref) : last.object;
     },
   };
 }
 
 function replaceIn(objects: readonly KubeObject[], ref: ObjectRef, object: KubeObject | null): readonly KubeObject[] {
-  const index = objects.findIndex(({ kind, metadata }) => isNamed({ kind, ...metadata }, ref));
+  const index = objects.findIndex(({ kind, metadata }) =>
+    sameRef({ kind, namespace: metadata.namespace, name: metadata.name }, ref),
+  );
   if (object === null) return index < 0 ? objects : objects.toSpliced(index, 1);
   return index < 0 ? [...objects, object] : objects.with(index, object);
-}
-
-function isNamed(one: ObjectRef, other: ObjectRef): boolean {
-  return one.kind === other.kind && one.name === other.name && one.namespace === other.namespace;
 }
 
 /** The view when no mesh was given: nothing is known, and nothing may be concluded from its empty lists. */
@@ -120,8 +119,6 @@ export const unknownMesh: MeshView = { ...createMesh([]), known: false };
 function toObjects(value: unknown, index: number): readonly KubeObject[] {
   return isKubeObject(value) ? [value] : flattenObjects(value, { file: '', document: index }).objects;
 }
-
-const INDEXED_KINDS: ReadonlySet<string> = new Set(['Pod', 'Service', 'Namespace']);
 
 /** Policies by name: what takes the first of several must not depend on the order in which files were read. */
 function inOrder(objects: readonly KubeObject[]): readonly KubeObject[] {

@@ -1,3 +1,4 @@
+import { INDEXED_KINDS, POLICY_KINDS } from '../mesh/kinds.ts';
 import { podTemplateOf } from '../mesh/pods.ts';
 import { createMesh, type Replacement, withObjects, withReplaced } from '../mesh/view.ts';
 import type { KubeObject, MeshView } from '../model/mesh.ts';
@@ -8,16 +9,6 @@ import { workloadOf } from '../text/workload.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 type Labels = Readonly<Record<string, string>>;
-
-/** Kinds of which there are many and which act in their own namespace (or from the root namespace) only. */
-const LOCAL_KINDS: ReadonlySet<string> = new Set([
-  'AuthorizationPolicy',
-  'PeerAuthentication',
-  'RequestAuthentication',
-  'NetworkPolicy',
-]);
-/** Kinds that a view indexes: a change of these makes a new one. */
-const INDEXED_KINDS: ReadonlySet<string> = new Set(['Pod', 'Service', 'Namespace']);
 
 /**
  * The mesh as it would be after the changes, and after the pods that they concern have been made anew: labels of a pod
@@ -117,6 +108,6 @@ export function focusOn(mesh: MeshView, namespaces: Iterable<string>): MeshView 
   const kept = new Set([mesh.rootNamespace, ...namespaces, ...waypoints]);
   return withObjects(
     mesh,
-    mesh.objects.filter(({ kind, metadata }) => !LOCAL_KINDS.has(kind) || kept.has(metadata.namespace)),
+    mesh.objects.filter(({ kind, metadata }) => !POLICY_KINDS.has(kind) || kept.has(metadata.namespace)),
   );
 }

@@ -1,5 +1,6 @@
 import type { EnforcedBy, Finding } from '../model/finding.ts';
 import type { MeshView, ObjectRef, Pod } from '../model/mesh.ts';
+import type { SpiffeId } from '../model/record.ts';
 import type { Draft } from '../model/remedy.ts';
 import type { Hop, Way } from '../model/way.ts';
 import { actionOf } from '../policy/action.ts';
@@ -95,12 +96,7 @@ function denialOf(finding: Finding, way: Way, probe: Probe, mesh: MeshView): Den
 }
 
 /** The identity that a hop sees: that of the waypoint before it, else of the caller. Null: none, or as the finding has it. */
-function callerAt(
-  hop: Hop,
-  hops: readonly Hop[],
-  { source }: Probe,
-  mesh: MeshView,
-): ReturnType<typeof identityOf> | null {
+function callerAt(hop: Hop, hops: readonly Hop[], { source }: Probe, mesh: MeshView): SpiffeId | null {
   const waypoint = hops.slice(0, hops.indexOf(hop)).findLast(({ by }) => by === 'waypoint');
   const [namespace = '', name = ''] = waypoint?.at.split('/') ?? [];
   const pod: Pod | null = waypoint === undefined ? null : mesh.podByName(namespace, name);

@@ -1,3 +1,4 @@
+import { POLICY_KINDS } from '../mesh/kinds.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MeshView, Pod } from '../model/mesh.ts';
 import type { Draft, ObjectChange, Verification } from '../model/remedy.ts';
@@ -17,13 +18,6 @@ import type { Trial } from './trial.ts';
 /** Flows replayed per draft: the finding's own, and connections that worked. */
 const MAX_DENIED = 1000;
 const MAX_WORKED = 500;
-/** Kinds that act on workloads of their own namespace, or of all from the root namespace. */
-const POLICY_KINDS: ReadonlySet<string> = new Set([
-  'AuthorizationPolicy',
-  'PeerAuthentication',
-  'RequestAuthentication',
-  'NetworkPolicy',
-]);
 
 /**
  * Replays the observed traffic through the mesh's own policy semantics, before and after the change. The only place that may

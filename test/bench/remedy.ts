@@ -1,9 +1,6 @@
-import { parsers, wrappings } from '../../parsers/index.ts';
-import { rules } from '../../rules/index.ts';
-import { Analysis } from '../../src/analyze.ts';
 import { createMesh } from '../../src/mesh/view.ts';
 import type { MeshView } from '../../src/model/mesh.ts';
-import { NO_WISHES } from '../../src/model/remedy.ts';
+import { analysisOf, SOME_TIME } from '../analysis.ts';
 
 const NAMESPACES = 100;
 const POLICIES = 10;
@@ -13,23 +10,13 @@ const FINDINGS = 1000;
 /** Judging and proving many findings: 1,000 refused callers in a mesh of 1,000 policies and 2,000 pods. */
 export function benchRemedies(): void {
   const mesh = bigMesh();
-  const tool = { name: 'meshmend', version: 'bench' };
-  const analysis = new Analysis({
-    parsers,
-    wrappings,
-    rules,
-    mesh,
-    tool,
-    since: null,
-    until: null,
-    wishes: NO_WISHES,
-  });
+  const analysis = analysisOf(mesh);
   for (let line = 1; line <= FINDINGS * 2; line++) {
     const text = line <= FINDINGS ? refused(line - 1) : worked(line - 1);
     analysis.feed({ at: { input: 'bench.log', line }, text, truncated: false });
   }
   const start = process.cpuUsage();
-  const { findings } = analysis.report('2026-01-02T03:04:05.000000Z', false);
+  const { findings } = analysis.report(SOME_TIME, false);
   const { user, system } = process.cpuUsage(start);
   const verified = findings.filter(({ remedies }) => remedies[0]?.verification.status === 'verified').length;
   console.log('\nremedies, judged and proved in a mesh of 1,000 policies and 2,000 pods');

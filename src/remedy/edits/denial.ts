@@ -1,7 +1,8 @@
 import type { Finding } from '../../model/finding.ts';
-import type { KubeObject, MeshView, ObjectRef } from '../../model/mesh.ts';
+import type { KubeObject, MeshView } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, PolicyRule } from '../../model/policy.ts';
 import { allOf, type Truth } from '../../policy/network-match.ts';
+import { sameRef } from '../../text/object-ref.ts';
 import { destinationOf } from './destination.ts';
 import { type Call, callOf, fromFits, isLayer4, restFits } from './fit.ts';
 import { asksOfHttp } from './http-at-ztunnel.ts';
@@ -57,9 +58,4 @@ function seesNoHttp(finding: Finding): boolean {
 function portOf(finding: Finding, mesh: MeshView): number | null {
   const destination = destinationOf(finding, mesh);
   return destination === null ? finding.destination.port : destination.port;
-}
-
-/** True for two references to one object. */
-export function sameRef(left: ObjectRef, right: ObjectRef): boolean {
-  return left.kind === right.kind && left.namespace === right.namespace && left.name === right.name;
 }

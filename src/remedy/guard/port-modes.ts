@@ -4,7 +4,7 @@ import type { ObjectChange } from '../../model/remedy.ts';
 import { decodePeerAuthentication } from '../../policy/decode.ts';
 import { decodeKubeObject } from '../../text/kube-object.ts';
 import { hasLabels } from '../../text/labels.ts';
-import { sameRef } from '../edits/denial.ts';
+import { sameRef } from '../../text/object-ref.ts';
 
 type Labels = Readonly<Record<string, string>>;
 

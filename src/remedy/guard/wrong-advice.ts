@@ -1,3 +1,4 @@
+import { POLICY_KINDS } from '../../mesh/kinds.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { MeshView, ObjectRef } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, PolicyRule, PolicySource } from '../../model/policy.ts';
@@ -5,8 +6,8 @@ import type { Draft, ObjectChange, Wishes } from '../../model/remedy.ts';
 import { actionOf } from '../../policy/action.ts';
 import { decodeAuthorizationPolicy, decodeRequestAuthentication } from '../../policy/decode.ts';
 import { decodeKubeObject } from '../../text/kube-object.ts';
+import { sameRef } from '../../text/object-ref.ts';
 import { withDeducedCaller } from '../edits/deduced-caller.ts';
-import { sameRef } from '../edits/denial.ts';
 import { destinationOf } from '../edits/destination.ts';
 import { callOf, sourceFits } from '../edits/fit.ts';
 import { asksOfHttp } from '../edits/http-at-ztunnel.ts';
@@ -184,13 +185,6 @@ function namesPrincipal({ principals, serviceAccounts }: PolicySource, principal
   );
 }
 
-/** Kinds that admit or refuse callers. */
-const POLICY_KINDS: ReadonlySet<string> = new Set([
-  'AuthorizationPolicy',
-  'PeerAuthentication',
-  'RequestAuthentication',
-  'NetworkPolicy',
-]);
 /** Failures in which nobody was refused. */
 const NO_REFUSALS: ReadonlySet<string> = new Set(['upstream', 'application', 'client', 'traffic-control', 'none']);
 

@@ -6,12 +6,12 @@ import { pointer } from '../../text/json-pointer.ts';
 import { refText } from '../../text/object-ref.ts';
 import { valueAt } from '../../text/untyped.ts';
 import { applyPatch } from '../edits/apply-patch.ts';
+import { editsBetween } from '../edits/edits-between.ts';
 import { makePatch, sameData } from '../edits/json-patch.ts';
 import { createFileCommand, deleteCommand, patchCommand, patchFileCommand } from '../edits/kubectl.ts';
 import { NOTHING_TO_DO } from '../propose.ts';
 import { documentOf, spliceChange } from '../splice/splice.ts';
 import { diffPath, unifiedDiff } from '../splice/unified.ts';
-import { editsBetween } from '../wishes/edits-between.ts';
 
 /** A change of an object as it is after all remedies that were taken so far. */
 interface Draft {

@@ -1,9 +1,9 @@
 import { parseAllDocuments } from 'yaml';
 import { isRecord } from '../../text/kube-object.ts';
 import { recordOf, valueAt } from '../../text/untyped.ts';
+import { editsBetween } from '../edits/edits-between.ts';
 import { makePatch, sameData } from '../edits/json-patch.ts';
 import { asStored } from '../edits/stored.ts';
-import { editsBetween } from '../wishes/edits-between.ts';
 import type { Source } from './source.ts';
 
 type Json = Readonly<Record<string, unknown>>;

@@ -11,9 +11,9 @@ import { allowRule } from '../edits/allow-rule.ts';
 import { callerIdentity } from '../edits/caller.ts';
 import { createObject, draftOf, type PlannedChange, patchObject } from '../edits/change.ts';
 import { destinationOf } from '../edits/destination.ts';
+import { editsBetween } from '../edits/edits-between.ts';
 import { principalParts } from '../edits/names.ts';
 import { isBehindWaypoint } from '../edits/through-waypoint.ts';
-import { editsBetween } from './edits-between.ts';
 import { forNamespace, type NamedCaller } from './namespace-rules.ts';
 import { type TemplateOperation, templatesOf } from './path-templates.ts';
 

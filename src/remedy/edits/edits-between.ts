@@ -1,5 +1,5 @@
 import { isRecord } from '../../text/kube-object.ts';
-import { type Edit, sameData } from '../edits/json-patch.ts';
+import { type Edit, sameData } from './json-patch.ts';
 
 type Keys = readonly (string | number)[];
 
