@@ -270,6 +270,23 @@ describe('a verified change', () => {
     for (const remedy of remedies) checkLaws(world, mesh, remedy, call);
   });
 
+  it('is none where what worked hangs on a header that no line shows', () => {
+    const identified = { from: [{ source: { notPrincipals: ['cluster.local/ns/legacy/sa/cron'] } }] };
+    const untold = { when: [{ key: 'request.headers[x-tier]', notValues: ['gold'] }] };
+    const mesh = sidecarWorld.meshOf([
+      authorization('p', { rules: [untold, { ...identified, to: [{ operation: { methods: ['GET', 'POST'] } }] }] }),
+    ]);
+    const call = sidecarWorld.space.find(
+      (each) => each.caller === 'legacy/cron' && each.destination === 'pay/api' && each.request === null,
+    );
+    if (call === undefined) throw new Error('nothing is refused');
+    const enrolment = changing(reportOnCall(sidecarWorld, mesh, call, {})).find(({ kind }) => kind === 'enrol');
+    expect(enrolment?.verification).toMatchObject({
+      status: 'unverifiable',
+      reason: expect.stringContaining('by what its line does not show'),
+    });
+  });
+
   it('says perhaps where it hangs on a token that no line shows', () => {
     const mesh = sidecarWorld.meshOf([
       authorization('a', { rules: [{ from: [{ source: { principals: [`spiffe://${web.principals[0]}`] } }] }] }),

@@ -47,6 +47,14 @@ export function tellingRequests(
   );
 }
 
+/** The same request with each set of headers that the AuthorizationPolicies of a mesh may tell apart. */
+export function withEachHeaders(seen: ProbeRequest, mesh: MeshView): readonly ProbeRequest[] {
+  if (seen.protocol === 'tcp' || seen.headersComplete) return [seen];
+  return headersAmong(namedIn(mesh).headers).map((headers) =>
+    headers === null ? seen : { ...seen, headers, headersComplete: true },
+  );
+}
+
 type Headers = ProbeRequest['headers'];
 
 /** None, and each that is named alone. Where none is named, all are left open (null). */

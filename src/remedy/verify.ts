@@ -13,6 +13,7 @@ import { textMapOf, valueAt } from '../text/untyped.ts';
 import { applyChanges } from './apply.ts';
 import { type Control, Controls, isOpened } from './controls.ts';
 import { askedOf, probeOfFlow, seenAgain, siblingOfFlow, type Touched, tupleOf, waysAgain } from './probes.ts';
+import { withEachHeaders } from './requests.ts';
 import type { Trial } from './trial.ts';
 
 /** Flows replayed per draft: the finding's own, and connections that worked. */
@@ -107,7 +108,7 @@ class Replay {
       fixes,
       newlyAllows: controls.filter(isOpened).map(openedText),
       newlyDenies: [
-        ...broken,
+        ...broken.map(({ text, isCertain }) => (isCertain ? text : `${text}, perhaps: it hangs on what is not known`)),
         ...controls.filter(({ before, after }) => before === 'allow' && after !== 'allow').map(({ text }) => text),
       ],
       probes: controls.map(({ text, before, after }) => ({ probe: text, before, after })),
@@ -139,19 +140,31 @@ class Replay {
     return null;
   }
 
-  /** Whether any way that a connection may take would be closed. */
-  #mayBreak(probe: Probe): boolean {
-    return waysAgain(this.#after, probe).some((way) => decide(this.#after, way).outcome === 'deny');
-  }
-
-  /** Connections that worked and would be denied. */
-  #broken(worked: readonly Flow[]): readonly string[] {
+  /** Connections that worked and would be denied, for sure or where it hangs on what their lines do not show. */
+  #broken(worked: readonly Flow[]): readonly Broken[] {
     return worked.slice(0, MAX_WORKED).flatMap((flow) => {
       const probe = probeOfFlow(flow, this.#before);
-      if (probe === null || !this.#mayBreak(probe)) return [];
-      const wasDenied = decide(this.#before, probe).outcome === 'deny';
-      return wasDenied ? [] : [`${tupleOf(probe, this.#before)}, which worked`];
+      if (probe === null) return [];
+      const outcomes = this.#outcomesAfter(probe);
+      if (outcomes.every((outcome) => outcome === 'allow')) return [];
+      const was = decide(this.#before, probe).outcome;
+      if (was === 'deny') return [];
+      const isCertain = outcomes.includes('deny');
+      if (!isCertain && was !== 'allow' && !this.#dependsOnHeaders(probe)) return [];
+      return [{ text: `${tupleOf(probe, this.#before)}, which worked`, isCertain }];
     });
+  }
+
+  /** Of every way that a connection may take. */
+  #outcomesAfter(probe: Probe): readonly string[] {
+    return waysAgain(this.#after, probe).map((way) => decide(this.#after, way).outcome);
+  }
+
+  /** True if, with some headers that no line shows, a request was admitted and would be denied. */
+  #dependsOnHeaders(probe: Probe): boolean {
+    return withEachHeaders(probe.request, this.#before)
+      .map((request) => ({ ...probe, request }))
+      .some((each) => decide(this.#before, each).outcome === 'allow' && this.#outcomesAfter(each).includes('deny'));
   }
 }
 
@@ -188,11 +201,18 @@ interface Replayed {
   readonly after: Way | null;
 }
 
-function judge(answers: readonly Replayed[], broken: readonly string[]): Pick<Verification, 'status' | 'reason'> {
+/** A call that worked and would be denied. */
+interface Broken {
+  readonly text: string;
+  /** False: it hangs on what is not known. */
+  readonly isCertain: boolean;
+}
+
+function judge(answers: readonly Replayed[], broken: readonly Broken[]): Pick<Verification, 'status' | 'reason'> {
   const still = answers.find(({ after }) => after?.outcome === 'deny');
   if (still?.after) return { status: 'refuted', reason: `it would still be denied: ${still.after.because}` };
-  const [worked] = broken;
-  if (worked !== undefined) return { status: 'refuted', reason: `it would deny what works: ${worked}` };
+  const worked = broken.find(({ isCertain }) => isCertain);
+  if (worked !== undefined) return { status: 'refuted', reason: `it would deny what works: ${worked.text}` };
   const unasked = answers.find(({ probe }) => probe === null);
   if (unasked !== undefined) {
     return unverifiable('source or destination are not among the objects given: add pods and Services to --mesh');
@@ -203,6 +223,10 @@ function judge(answers: readonly Replayed[], broken: readonly string[]): Pick<Ve
   }
   const open = answers.find(({ after }) => after?.outcome !== 'allow');
   if (open !== undefined) return unverifiable(open.after?.because ?? 'the answer is not known');
+  const [doubtful] = broken;
+  if (doubtful !== undefined) {
+    return unverifiable(`it may deny what works, by what its line does not show: ${doubtful.text}`);
+  }
   return {
     status: 'verified',
     reason: 'every denial that was seen would be allowed, nothing that worked denied',
