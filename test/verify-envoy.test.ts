@@ -209,6 +209,18 @@ const TRAPS: readonly (readonly [string, World, readonly object[], Partial<Call>
     { caller: 'shop/web', destination: 'pay/api' },
   ],
   [
+    'requests with one header were refused for another reason, and all are admitted now',
+    sidecarWorld,
+    [
+      authorization('a', { rules: [{ from: [{ source: { principals: ['cluster.local/ns/shop/sa/cart'] } }] }] }),
+      authorization('d', {
+        action: 'DENY',
+        rules: [{ when: [...gold.when, { key: 'source.principal', notValues: ['cluster.local/ns/legacy/sa/cron'] }] }],
+      }),
+    ],
+    { caller: 'shop/web', destination: 'pay/ledger', port: 8080, request: { method: 'GET', path: '/a', tier: 'gold' } },
+  ],
+  [
     'elsewhere the caller is admitted with one header only',
     sidecarWorld,
     [
@@ -260,7 +272,9 @@ describe('a verified change', () => {
     const call = world.space.find(
       (each) =>
         world.verdict(mesh, each) === 'deny' &&
-        Object.entries(wanted).every(([key, value]) => Reflect.get(each, key) === value),
+        Object.entries(wanted).every(
+          ([key, value]) => JSON.stringify(Reflect.get(each, key)) === JSON.stringify(value),
+        ),
     );
     if (call === undefined) throw new Error('nothing is refused');
     const remedies = changing(reportOnCall(world, mesh, call, { allowCallers: [call.caller] })).filter(

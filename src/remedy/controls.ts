@@ -136,9 +136,17 @@ export class Controls {
       const fresh = others
         .map((control) => [tupleOf(control.probe, this.#before), control] as const)
         .filter(([tuple]) => !texts.has(tuple));
-      const told = [...new Map(fresh).values()];
+      const told = [...new Map(fresh).values(), ...this.#seenOtherwise(observed, others)];
       return isCalled ? told : told.slice(0, 1);
     });
+  }
+
+  /** Requests that differ from the one that was seen in headers alone, where not all of them were refused for its reason. */
+  #seenOtherwise(observed: Probe, others: readonly Control[]): readonly Control[] {
+    const seen = tupleOf(observed, this.#before);
+    const alike = others.filter(({ probe }) => tupleOf(probe, this.#before) === seen);
+    const reasons = new Set(alike.map(({ probe }) => decide(this.#before, probe).because));
+    return reasons.size > 1 ? alike : [];
   }
 
   /** Whether any request may fare otherwise than before. */
