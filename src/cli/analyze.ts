@@ -1,22 +1,15 @@
-import { fstatSync, statSync } from 'node:fs';
-import { extname } from 'node:path';
-import { text as textOf } from 'node:stream/consumers';
 import { Command, Option } from 'commander';
 import { type GivenFormat, inferFormat, parsers, wrappings } from '../../parsers/index.ts';
 import { rules } from '../../rules/index.ts';
 import { Analysis } from '../analyze.ts';
 import { expandPatterns } from '../input/patterns.ts';
-import { readInput, readStdin } from '../input/read.ts';
-import { decodeManifests, type Manifests } from '../mesh/manifests.ts';
-import { readMeshAndArchives } from '../mesh/read.ts';
-import { createMesh, unknownMesh } from '../mesh/view.ts';
+import { unknownMesh } from '../mesh/view.ts';
 import { Failure } from '../model/failure.ts';
-import { LEVELS, type Level } from '../model/finding.ts';
-import type { KubeObject, MeshView } from '../model/mesh.ts';
+import { type Finding, LEVELS, type Level } from '../model/finding.ts';
+import type { MeshView } from '../model/mesh.ts';
 import type { Parser } from '../model/record.ts';
-import type { Problem, Report } from '../model/report.ts';
+import type { Report } from '../model/report.ts';
 import { type OwnFormat, ownFormat } from '../own-formats.ts';
-import { validateObject } from '../policy/validate.ts';
 import { planChanges } from '../remedy/patch/plan.ts';
 import { renderJson } from '../render/json.ts';
 import { renderNdjson, renderOpened as renderOpenedLine } from '../render/ndjson.ts';
@@ -26,7 +19,9 @@ import { recordOf } from '../text/untyped.ts';
 import { useColour } from './colour.ts';
 import { EXIT } from './exit.ts';
 import { createLogger } from './log.ts';
+import { runningMesh, splitPaths } from './mesh.ts';
 import { putOutPlan } from './patch-output.ts';
+import { readLogs } from './read-logs.ts';
 import { now, readMoment } from './time.ts';
 import { addWishOptions, readWishes, type WishOptions } from './wishes.ts';
 
@@ -46,9 +41,6 @@ interface AnalyzeOptions extends WishOptions {
   readonly color: boolean;
   readonly verbose?: true;
 }
-
-/** How often a live stream is looked at for new findings. */
-const LIVE_MS = 250;
 
 /** `meshmend analyze`: reads logs, explains, proposes. `setCode` gets the exit code. */
 export function analyzeCommand(tool: Report['tool'], setCode: (code: number) => void): Command {
@@ -87,7 +79,7 @@ async function analyze(words: readonly string[], options: AnalyzeOptions, tool: 
     throw new Failure('usage', 'there is nothing to read: stdin is a terminal', 'pipe logs in, or name files');
   }
   const log = await createLogger(options.verbose === true);
-  const { mesh, problems } = await loadMesh(meshPaths, files);
+  const { mesh, problems } = await runningMesh(meshPaths, files);
   const own = readOwnFormats(options.accessLogFormat, mesh);
   const analysis = new Analysis({
     parsers: [...(own.parser === null ? [] : [own.parser]), ...chooseParsers(options.logFormat)],
@@ -104,71 +96,18 @@ async function analyze(words: readonly string[], options: AnalyzeOptions, tool: 
   log.debug({ objects: mesh.objects.length, paths: meshPaths }, 'mesh read');
 
   const interrupt = new AbortController();
-  const unreadable = await readAll(files.length === 0 ? ['-'] : files, analysis, options, interrupt);
+  const unreadable = await readLogs(
+    files.length === 0 ? ['-'] : files,
+    analysis,
+    announcer(analysis, options),
+    interrupt,
+  );
   const report = analysis.report(now(), interrupt.signal.aborted);
   log.debug({ inputs: report.inputs }, 'logs read');
   // The other formats tell problems by themselves.
   if (options.output === 'patch') tellProblems(report);
   process.stdout.write(render(report, options, mesh));
   return exitCode(report, options, interrupt.signal.aborted, unreadable > 0);
-}
-
-/** `--mesh` takes several words; behind the first, those that are neither folders nor manifests by name are log files. */
-function splitPaths(
-  mesh: readonly string[],
-  files: readonly string[],
-): { readonly meshPaths: readonly string[]; readonly files: readonly string[] } {
-  const isMesh = (path: string, index: number): boolean =>
-    index === 0 || path === '-' || MANIFESTS.includes(extname(path)) || isFolder(path);
-  const paths = {
-    meshPaths: mesh.filter(isMesh),
-    files: [...mesh.filter((path, index) => !isMesh(path, index)), ...files],
-  };
-  if (paths.meshPaths.includes('-') && (paths.files.length === 0 || paths.files.includes('-'))) {
-    throw new Failure(
-      'usage',
-      'stdin cannot be both the mesh and the logs',
-      'name the log files, or give --mesh a file',
-    );
-  }
-  return paths;
-}
-
-const MANIFESTS = ['.yaml', '.yml', '.json'];
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-}
-
-/** The mesh that the paths, and the manifests beside logs, tell of; without any nothing is known. */
-async function loadMesh(
-  paths: readonly string[],
-  logs: readonly string[],
-): Promise<{ mesh: MeshView; problems: readonly Problem[] }> {
-  const isNamed = (path: string): boolean => path !== '-';
-  const files = await readMeshAndArchives(paths.filter(isNamed), logs.filter(isNamed));
-  const piped: Manifests = paths.includes('-')
-    ? decodeManifests(await textOf(process.stdin), 'stdin')
-    : { objects: [], problems: [] };
-  const objects = [...files.objects, ...piped.objects];
-  const problems = [...files.problems, ...piped.problems, ...refusedObjects(objects)];
-  if (objects.length === 0 && paths.length === 0) return { mesh: unknownMesh, problems };
-  if (objects.length === 0) problems.push({ about: 'mesh', message: `no Kubernetes object in ${paths.join(', ')}` });
-  const sources = [...files.sources, ...paths.filter((path) => !isNamed(path))];
-  return { mesh: createMesh(objects, { sources, texts: files.texts }), problems };
-}
-
-/** Policies that istiod's admission would refuse count as absent in a mesh: said, because they look like policies. */
-function refusedObjects(objects: readonly KubeObject[]): Problem[] {
-  return objects.flatMap((object) => {
-    const { valid, errors } = validateObject(object);
-    if (valid) return [];
-    const { kind, metadata, source } = object;
-    const name = `${kind} ${metadata.namespace}/${metadata.name}`;
-    return [
-      { about: 'mesh', message: `${source.file}: ${name} would be refused by istiod: ${errors[0] ?? 'not valid'}` },
-    ];
-  });
 }
 
 function chooseParsers(logFormat: string | undefined): readonly Parser[] {
@@ -200,73 +139,14 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Reads all inputs in order. Answers how many could not be read; the others are used. */
-async function readAll(
-  files: readonly string[],
-  analysis: Analysis,
-  options: AnalyzeOptions,
-  interrupt: AbortController,
-): Promise<number> {
-  const onInterrupt = (): void => {
-    // The second Ctrl-C leaves at once.
-    if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
-    interrupt.abort();
+/** Prints the findings that a live stream has brought since it was called last; null: the output is one document. */
+function announcer(analysis: Analysis, options: AnalyzeOptions): (() => void) | null {
+  if (options.output === 'json' || options.output === 'patch') return null;
+  const opened = (finding: Finding): string =>
+    options.output === 'ndjson' ? renderOpenedLine(finding) : renderOpened(finding, terminalOptions(options));
+  return () => {
+    for (const finding of analysis.freshFindings()) process.stdout.write(opened(finding));
   };
-  process.on('SIGINT', onInterrupt);
-  try {
-    return await readEach(files, analysis, options, interrupt.signal);
-  } finally {
-    process.off('SIGINT', onInterrupt);
-  }
-}
-
-async function readEach(
-  files: readonly string[],
-  analysis: Analysis,
-  options: AnalyzeOptions,
-  signal: AbortSignal,
-): Promise<number> {
-  let unreadable = 0;
-  for (const file of files) {
-    if (signal.aborted) break;
-    try {
-      if (file === '-') await followStdin(analysis, options, signal);
-      else await readInput(file, analysis, signal);
-    } catch (error) {
-      if (!(error instanceof Failure) || error.code !== 'input') throw error;
-      unreadable++;
-      const hint = error.hint === null ? '' : ` (${error.hint})`;
-      analysis.addProblem({ about: `input ${file}`, message: `${error.message}${hint}` });
-    }
-  }
-  return unreadable;
-}
-
-/** Reads stdin; new findings of a live stream are printed as they come up. */
-async function followStdin(analysis: Analysis, options: AnalyzeOptions, signal: AbortSignal): Promise<void> {
-  const live = options.output !== 'json' && options.output !== 'patch' && isStream(0);
-  const announce = (): void => {
-    for (const finding of analysis.freshFindings()) {
-      process.stdout.write(
-        options.output === 'ndjson' ? renderOpenedLine(finding) : renderOpened(finding, terminalOptions(options)),
-      );
-    }
-  };
-  const timer = live ? setInterval(announce, LIVE_MS) : null;
-  try {
-    await readStdin(analysis, signal);
-  } finally {
-    if (timer !== null) clearInterval(timer);
-  }
-}
-
-/** Whether more may come: a file has all it will have. */
-function isStream(descriptor: number): boolean {
-  try {
-    return !fstatSync(descriptor).isFile();
-  } catch {
-    return false;
-  }
 }
 
 function render(report: Report, options: AnalyzeOptions, mesh: MeshView): string {
