@@ -1,0 +1,180 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { staticRules } from '../rules/static/index.ts';
+import { lintMesh } from '../src/lint/lint.ts';
+import { deployed } from '../src/mesh/deployed.ts';
+import { decodeManifests } from '../src/mesh/manifests.ts';
+import { createMesh } from '../src/mesh/view.ts';
+import { CATEGORIES } from '../src/model/finding.ts';
+import type { KubeObject, MeshView } from '../src/model/mesh.ts';
+import type { Report, ReportedFinding } from '../src/model/report.ts';
+import { applyChanges } from '../src/remedy/apply.ts';
+import { reportSchema } from '../src/report/schema.ts';
+import { SOME_TIME } from './analysis.ts';
+
+const FIXTURES = 'fixtures/static';
+const ids = staticRules.map(({ meta }) => meta.id);
+const cases = existsSync(FIXTURES)
+  ? readdirSync(FIXTURES).flatMap((id) => readdirSync(join(FIXTURES, id)).map((name) => [id, name] as const))
+  : [];
+
+describe('the registry of static rules', () => {
+  const files = readdirSync('rules/static').filter((file) => file !== 'index.ts');
+
+  it('names every file of the folder, sorted', () => {
+    const missing = files.map((file) => file.replace(/\.ts$/, '')).filter((id) => !ids.includes(id));
+    expect(missing, 'files in rules/static/ that its index.ts does not list: add a line for each').toEqual([]);
+    expect(ids).toEqual([...ids].sort());
+    expect(new Set(ids).size).toBe(files.length);
+  });
+
+  it.each(staticRules.map(({ meta }) => [meta.id, meta] as const))('%s has a whole page', (id, meta) => {
+    expect(id).toMatch(/^[a-z0-9]+(-[a-z0-9]+)+$/);
+    expect(CATEGORIES).toContain(meta.category);
+    expect(meta.title.length).toBeLessThanOrEqual(70);
+    expect(meta.title).not.toMatch(/\.$/);
+    expect(meta.cites.length).toBeGreaterThan(0);
+    expect(meta.page.confirm.length).toBeGreaterThan(0);
+    for (const text of [meta.page.meaning, meta.page.printedBy, meta.page.change, meta.page.never]) {
+      expect(text).toMatch(/\.$/);
+    }
+  });
+});
+
+describe('fixtures of static rules', () => {
+  it('exist for every rule: one case that fires, one that is quiet, and for no other', () => {
+    const fires = ids.filter((id) => !cases.some(([rule, name]) => rule === id && !name.startsWith('quiet-')));
+    const quiet = ids.filter((id) => !cases.some(([rule, name]) => rule === id && name.startsWith('quiet-')));
+    expect(fires, 'rules without a case in fixtures/static/<id>/ that fires').toEqual([]);
+    expect(quiet, 'rules without a case named quiet-<why>').toEqual([]);
+    expect([...new Set(cases.map(([rule]) => rule))].filter((rule) => !ids.includes(rule))).toEqual([]);
+  });
+
+  it.each(cases)('%s: %s', async (id, name) => {
+    const path = join(FIXTURES, id, name, 'mesh.yaml');
+    const report = lint(meshOf(path));
+    const own = report.findings.filter(({ ruleId }) => ruleId === id);
+    expect(report.problems.filter(({ about }) => about.startsWith('rule'))).toEqual([]);
+    if (name.startsWith('quiet-')) expect(own).toEqual([]);
+    else expect(own.length).toBeGreaterThan(0);
+    const { generatedAt: _, tool: __, ...told } = report;
+    await expect(`${JSON.stringify(told, null, 2)}\n`).toMatchFileSnapshot(
+      `../${join(FIXTURES, id, name)}/expected.json`,
+    );
+  });
+});
+
+describe('laws of lint', () => {
+  const valid = new Ajv2020({ strict: false }).compile(reportSchema);
+
+  it.each(cases)('%s: %s keeps the promise of the report, and tells the line', (id, name) => {
+    const report = lint(meshOf(join(FIXTURES, id, name, 'mesh.yaml')));
+    expect(valid(report), JSON.stringify(valid.errors)).toBe(true);
+    for (const { evidence } of report.findings) expect(evidence[0]?.line).toBeGreaterThan(0);
+  });
+
+  it.each(cases)('%s: %s: a change ends its finding, and makes none that is worse', (id, name) => {
+    const mesh = meshOf(join(FIXTURES, id, name, 'mesh.yaml'));
+    const before = lint(mesh);
+    for (const finding of before.findings) {
+      for (const { changes } of finding.remedies.filter(({ changes }) => changes.length > 0)) {
+        const after = applyChanges(mesh, changes);
+        expect(after).not.toBeNull();
+        const told = after === null ? [] : lint(after).findings;
+        expect(told.map(({ fingerprint }) => fingerprint)).not.toContain(finding.fingerprint);
+        const known = new Set(before.findings.map(({ ruleId }) => ruleId));
+        expect(loud(told).filter(({ ruleId }) => !known.has(ruleId))).toEqual([]);
+      }
+    }
+  });
+
+  it('the order of objects does not count', () => {
+    const objects = cases.flatMap(([id, name]) => objectsOf(join(FIXTURES, id, name, 'mesh.yaml')));
+    const unique = [...new Map(objects.map((object) => [keyOf(object), object])).values()];
+    const told = (order: readonly KubeObject[]): readonly string[] =>
+      lint(createMesh(order)).findings.map(({ fingerprint, cause }) => `${fingerprint} ${cause}`);
+    const wanted = told(unique);
+    fc.assert(
+      fc.property(fc.shuffledSubarray(unique, { minLength: unique.length }), (order) => {
+        expect(told(order)).toEqual(wanted);
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  it('a mesh of 5,000 pods and 1,000 policies takes a few seconds at most', () => {
+    const mesh = createMesh(largeMesh(5000, 1000));
+    const start = performance.now();
+    const { findings } = lint(mesh);
+    expect(findings.length).toBeGreaterThan(0);
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+});
+
+function lint(mesh: MeshView): Report {
+  const tool = { name: 'meshmend', version: 'test' };
+  return lintMesh({ rules: staticRules, mesh, tool, generatedAt: SOME_TIME, problems: [] });
+}
+
+function loud(findings: readonly ReportedFinding[]): readonly ReportedFinding[] {
+  return findings.filter(({ level }) => level !== 'note');
+}
+
+function objectsOf(path: string): readonly KubeObject[] {
+  return decodeManifests(readFileSync(path, 'utf8'), path).objects;
+}
+
+function meshOf(path: string): MeshView {
+  const texts = new Map([[path, readFileSync(path, 'utf8')]]);
+  return createMesh(deployed(objectsOf(path)), { sources: [path], texts });
+}
+
+function keyOf({ kind, metadata }: KubeObject): string {
+  return `${kind}/${metadata.namespace}/${metadata.name}`;
+}
+
+/** One namespace in ambient mode: every tenth policy selects nobody, names somebody who is not there, or asks for HTTP. */
+function largeMesh(pods: number, policies: number): readonly unknown[] {
+  const namespace = 'shop';
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: namespace, labels: { 'istio.io/dataplane-mode': 'ambient' } },
+    },
+    ...Array.from({ length: pods }, (_, index) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: `app${index % 500}-${index}`, namespace, labels: { app: `app${index % 500}` } },
+      spec: {
+        serviceAccountName: `app${index % 500}`,
+        containers: [{ name: 'app', ports: [{ containerPort: 8080 }] }],
+      },
+      status: { podIP: `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}` },
+    })),
+    ...Array.from({ length: policies }, (_, index) => ({
+      apiVersion: 'security.istio.io/v1',
+      kind: 'AuthorizationPolicy',
+      metadata: { name: `policy${index}`, namespace },
+      spec: {
+        selector: { matchLabels: { app: index % 10 === 0 ? `gone${index}` : `app${index % 500}` } },
+        action: index % 3 === 0 ? 'DENY' : 'ALLOW',
+        rules: [
+          {
+            from: [{ source: { principals: [`cluster.local/ns/${namespace}/sa/app${index}`] } }],
+            ...(index % 10 === 1 ? { to: [{ operation: { methods: ['GET'] } }] } : {}),
+          },
+        ],
+      },
+    })),
+    ...Array.from({ length: policies / 5 }, (_, index) => ({
+      apiVersion: 'security.istio.io/v1',
+      kind: 'PeerAuthentication',
+      metadata: { name: `peer${index}`, namespace },
+      spec: { selector: { matchLabels: { app: `app${index}` } }, mtls: { mode: 'STRICT' } },
+    })),
+  ];
+}
