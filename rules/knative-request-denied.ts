@@ -1,10 +1,11 @@
 import { knativeFailure } from '../src/causes/knative-failure.ts';
-import type { Rule } from '../src/model/finding.ts';
+import type { Finding, Rule } from '../src/model/finding.ts';
 import type { MeshView, Pod } from '../src/model/mesh.ts';
-import { step } from '../src/remedy/edits/index.ts';
-import { knativeCallOf } from '../src/remedy/edits/knative-call.ts';
+import type { Draft } from '../src/model/remedy.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
+import { allowCaller, step } from '../src/remedy/edits/index.ts';
+import { asKnativeRequests, knativeCallOf } from '../src/remedy/edits/knative-call.ts';
 import { nameOf } from '../src/text/object-ref.ts';
-import { shellWord } from '../src/text/shell.ts';
 import { identityOf, principalOf } from '../src/text/spiffe.ts';
 
 /** Activator or autoscaler got 403 from a revision. */
@@ -46,25 +47,23 @@ export const rule: Rule = {
       subject: [record.scope],
     };
   },
-  propose({ flows }, mesh) {
-    const [flow] = flows;
-    const call = flow?.record.kind === 'diagnostic' ? knativeCallOf(flow.record, mesh) : null;
-    const who =
-      call === null
-        ? 'the service accounts activator and controller of knative-serving in the ALLOW policies of the revision'
-        : `${principalOfPod(call.caller, mesh)} in an ALLOW policy of namespace ${call.called.service.namespace}`;
-    const namespace = call === null ? 'NAMESPACE' : shellWord(call.called.service.namespace);
-    return [
-      step('policy-change', `Admit ${who}; for probes and metrics with their paths.`, {
-        risk: 'Whatever the activator forwards then comes in under its identity.',
-        confirm: [
-          `kubectl -n ${namespace} get authorizationpolicies -o yaml`,
-          'kubectl -n knative-serving get pods -o wide',
-        ],
-      }),
-    ];
+  propose(finding, mesh) {
+    const seen = asKnativeRequests(finding, mesh);
+    return seen === null || seen.source.principal === null ? [admitByHand(finding)] : allowCaller(seen, mesh);
   },
 };
+
+function admitByHand({ destination }: Finding): Draft {
+  const place = `kubectl -n ${wordOr(destination.namespace, 'NAMESPACE')}`;
+  return step(
+    'policy-change',
+    'Admit the service accounts activator and controller of knative-serving in the ALLOW policies of the revision: GET /healthz for probes, and GET /metrics on port 9090. Give the pods and policies with --mesh, and the change can be written down and tried.',
+    {
+      risk: 'A rule without paths also admits whatever the activator passes on, from whoever can call it.',
+      confirm: [`${place} get authorizationpolicies -o yaml`, 'kubectl -n knative-serving get pods -o wide'],
+    },
+  );
+}
 
 function principalOfPod({ namespace, serviceAccount }: Pod, { trustDomain }: MeshView): string {
   return principalOf(identityOf(trustDomain, namespace, serviceAccount));

@@ -1,5 +1,6 @@
 import { knativeFailure } from '../src/causes/knative-failure.ts';
 import type { Rule } from '../src/model/finding.ts';
+import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
 /** Activator or autoscaler got no answer, or an error of another kind. */
@@ -35,10 +36,11 @@ export const rule: Rule = {
       subject: [failure],
     };
   },
-  propose() {
+  propose({ destination }) {
+    const place = `kubectl -n ${wordOr(destination.namespace, 'NAMESPACE')}`;
     return [
       step('investigate', 'See whether the pods of the revision are ready and reachable from knative-serving.', {
-        confirm: ['kubectl -n NAMESPACE get pods,revisions', 'kubectl -n NAMESPACE get networkpolicies -o yaml'],
+        confirm: [`${place} get pods,revisions`, `${place} get networkpolicies -o yaml`],
       }),
     ];
   },
