@@ -15,9 +15,12 @@ export const rule: Rule = {
       meaning:
         'The application behind the proxy answered 5xx (gRPC: a status such as Unavailable or Internal, with HTTP 200). The flag URX only says that retries did not help. With LH or health_check_failed the proxy answered in its place, because the application next to it fails its health check.',
       printedBy: 'Every proxy on the path, as via_upstream. Cluster inbound: the sidecar next to the application.',
-      confirm: ['kubectl -n NAMESPACE logs deploy/WORKLOAD --since=10m'],
+      confirm: [
+        'kubectl -n NAMESPACE logs deploy/WORKLOAD --since=10m # confirmed if the application tells of the error',
+      ],
       change: 'Nothing in the mesh: look at the log of the application.',
-      never: 'Do not change policies: nothing was denied.',
+      never:
+        'Do not change policies or timeouts of the mesh: the request arrived and was answered, and what hides the answer hides the fault with it.',
     },
     cites: ['envoy 1.37 source/common/router/router.cc'],
   },

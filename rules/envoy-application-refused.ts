@@ -19,12 +19,13 @@ export const rule: Rule = {
       printedBy:
         'Cluster inbound: the sidecar next to the application, and then it is certain. Any other line: the proxy of the caller, a gateway or a waypoint.',
       confirm: [
-        'kubectl -n NAMESPACE logs deploy/WORKLOAD --since=10m',
+        'kubectl -n NAMESPACE logs deploy/WORKLOAD --since=10m # confirmed if the application tells of the refusal',
         'kubectl -n NAMESPACE logs deploy/WORKLOAD -c istio-proxy --since=10m | grep REQUEST_ID',
       ],
       change:
         'Nothing in the mesh: look at the log of the application, at the credentials of the caller and at the rights it has there.',
-      never: 'Do not change AuthorizationPolicies: none denied this.',
+      never:
+        'Do not change AuthorizationPolicies: none denied this, and whatever is opened stays open while the application goes on refusing.',
     },
     cites: ['envoy 1.37 source/common/router/router.cc'],
   },

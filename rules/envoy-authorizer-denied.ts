@@ -31,9 +31,9 @@ export const rule: Rule = {
       printedBy:
         'The proxy that asks: mostly a gateway, else the sidecar or waypoint of the destination, with the flag UAEX.',
       confirm: [
+        'kubectl -n AUTHORIZER_NAMESPACE logs deploy/AUTHORIZER --since=10m # it says whom it refused and why',
         'kubectl get authorizationpolicies -A -o yaml',
         'kubectl -n istio-system get configmap istio -o yaml',
-        'kubectl -n AUTHORIZER_NAMESPACE logs deploy/AUTHORIZER --since=10m',
       ],
       change:
         'The reason stands in the log of the authorizer. If it should not have been asked for this path at all, narrow the operations of the CUSTOM policy; if the caller should be admitted, change the rules of the authorizer or let the caller authenticate.',
@@ -51,7 +51,7 @@ export const rule: Rule = {
     const failure = envoyFailure(record);
     if (failure?.kind !== 'authorizer-denied') return null;
     const asking = customPolicies(record, mesh);
-    const status = record.kind === 'request' && record.status !== null ? ` with status ${record.status}` : '';
+    const status = record.kind === 'request' && (record.status ?? 0) > 0 ? ` with status ${record.status}` : '';
     const by =
       asking.length === 0
         ? ''

@@ -16,6 +16,7 @@ export const rule: Rule = {
         'A CUSTOM AuthorizationPolicy applies, but the external authorizer could not be reached, did not answer in time or failed. Without failOpen the proxy then denies, with statusOnError (default 403).',
       printedBy: 'The proxy that asks, with the flag UAEX and the details ext_authz_error.',
       confirm: [
+        'istioctl proxy-config endpoint POD.NAMESPACE | grep AUTHORIZER_HOST # confirmed if none is HEALTHY',
         'kubectl -n istio-system get configmap istio -o yaml',
         'kubectl -n AUTHORIZER_NAMESPACE get endpointslices',
         'istioctl proxy-config cluster POD.NAMESPACE --fqdn AUTHORIZER_HOST',

@@ -18,8 +18,8 @@ export const rule: Rule = {
       printedBy:
         'The proxy that enforces. The id ends in -deny-due-to-bad-CUSTOM-action. Without that ending the policy carries the dry-run annotation, which CUSTOM does not support.',
       confirm: [
+        'kubectl -n istio-system get configmap istio -o yaml | grep -A5 extensionProviders # confirmed if the provider that the policy names is not among them',
         'kubectl -n NAMESPACE get authorizationpolicy NAME -o yaml',
-        'kubectl -n istio-system get configmap istio -o yaml',
         'kubectl -n istio-system logs deploy/istiod | grep -i "authorization\\|extension"',
       ],
       change:

@@ -17,13 +17,14 @@ export const rule: Rule = {
         'The proxy needs a certificate for this connection and has not received it: the workload certificate (istiod or the CA unreachable, token refused), or the secret named by credentialName in a Gateway or DestinationRule (missing, or in another namespace).',
       printedBy: 'The proxy that dials, as transport failure "Secret is not supplied by SDS".',
       confirm: [
-        'istioctl proxy-config secret POD.NAMESPACE',
+        'istioctl proxy-config secret POD.NAMESPACE # confirmed if a row is not ACTIVE',
         'kubectl -n NAMESPACE logs POD -c istio-proxy | grep -i "sds\\|certificate"',
         'kubectl -n GATEWAY_NAMESPACE get secrets',
       ],
       change:
         'For the workload certificate repair the way to istiod (port 15012) and look at its log. For a credentialName put the secret into the namespace of the pods that use it.',
-      never: 'Do not turn TLS off for this destination.',
+      never:
+        'Do not turn TLS off for this destination: the secret would still be missing, and the traffic would go unencrypted and without identity.',
     },
     cites: ['envoy 1.37 source/common/tls/ssl_socket.cc', 'istio 86c9f01f security/pkg/nodeagent/cache/secretcache.go'],
   },

@@ -16,7 +16,10 @@ export const rule: Rule = {
         'The proxy of the caller spoke TLS without a client certificate (tls mode SIMPLE), and the destination accepts mutual TLS only.',
       printedBy:
         'The proxy of the caller, as transport failure. With TLS 1.3 the refusal often comes too late for that and the line is 503 UC without a reason.',
-      confirm: ['kubectl get destinationrules -A -o yaml', 'kubectl get peerauthentications -A'],
+      confirm: [
+        'kubectl get destinationrules -A -o custom-columns=NAMESPACE:.metadata.namespace,NAME:.metadata.name,HOST:.spec.host,TLS:.spec.trafficPolicy.tls.mode # confirmed if TLS of that host is SIMPLE',
+        'kubectl get peerauthentications -A',
+      ],
       change:
         'For a destination in the mesh use tls mode ISTIO_MUTUAL, or take the tls block out of the DestinationRule. For a server outside the mesh use mode MUTUAL with a client certificate.',
       never:

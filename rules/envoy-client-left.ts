@@ -20,7 +20,8 @@ export const rule: Rule = {
       printedBy: 'Every proxy on the path. When a proxy before this one gave up (504 UT there), this line is its echo.',
       confirm: ['kubectl -n NAMESPACE logs deploy/CALLER --since=10m'],
       change: 'Nothing, unless it is frequent: then compare the timeout of the caller with the time the answer takes.',
-      never: 'Do not change policies: nothing was denied.',
+      never:
+        'Do not change policies: nothing was denied. Do not raise the timeouts of the mesh either: the caller, not the proxy, gave up.',
     },
     cites: ['envoy 1.37 source/common/http/conn_manager_impl.cc', 'envoy 1.37 source/common/http/http2/codec_impl.cc'],
   },

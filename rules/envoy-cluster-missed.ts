@@ -16,8 +16,8 @@ export const rule: Rule = {
       printedBy:
         'The proxy that routes: the sidecar of the caller, a gateway or a waypoint, with NC cluster_not_found.',
       confirm: [
+        'istioctl proxy-config cluster POD.NAMESPACE --fqdn HOST # confirmed if it lists nothing, or not that SUBSET',
         'istioctl analyze -A',
-        'istioctl proxy-config cluster POD.NAMESPACE',
         'kubectl get destinationrules,virtualservices -A',
       ],
       change:

@@ -13,7 +13,11 @@ export const rule: Rule = {
         'Envoy refused an update and goes on with what it had, or without that listener at all: an EnvoyFilter that does not fit, a policy field the proxy does not know, or a conflict of ports.',
       printedBy:
         'Envoy (gRPC config … rejected), istio-agent (config received, but was rejected) and istiod (ACK ERROR).',
-      confirm: ['istioctl proxy-status', 'kubectl get envoyfilters -A', 'istioctl analyze -A'],
+      confirm: [
+        'istioctl proxy-status | grep -v SYNCED # confirmed if the proxy shows STALE or an error',
+        'kubectl get envoyfilters -A',
+        'istioctl analyze -A',
+      ],
       change:
         'The message names the resource and the reason: correct the EnvoyFilter, policy or Gateway it was made from.',
       never: 'Do not ignore it: from then on no change reaches that proxy.',

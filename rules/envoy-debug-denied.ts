@@ -13,7 +13,7 @@ export const rule: Rule = {
       meaning:
         'The debug log of the RBAC filter says that a request or connection was denied, and by which rule: "none" means that ALLOW policies apply and none matched. The dump before it names the identity of the caller (uriSanPeerCertificate) and all headers.',
       printedBy: 'The proxy that enforces, with logger rbac at debug.',
-      confirm: ['kubectl -n NAMESPACE get authorizationpolicies -o yaml', 'istioctl x authz check POD.NAMESPACE'],
+      confirm: ['istioctl x authz check POD.NAMESPACE', 'kubectl -n NAMESPACE get authorizationpolicies -o yaml'],
       change:
         'As for the denial in the access log: admit the caller in an ALLOW policy, or narrow the DENY rule that matched.',
       never:
@@ -36,7 +36,7 @@ export const rule: Rule = {
       cause:
         kind === 'none'
           ? 'The RBAC filter denied a request: ALLOW policies apply and no rule of any of them matched.'
-          : `The RBAC filter denied a request by ${id}.`,
+          : `The RBAC filter denied a request by ${id === '' ? 'a policy that this line does not name' : id}.`,
       policies: policy === null ? [] : [policy],
       intended: kind === 'rule' ? 'likely' : 'unknown',
       unchecked: ['Who called: the dump just before this line names it (uriSanPeerCertificate, headers).'],

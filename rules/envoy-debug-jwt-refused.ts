@@ -32,4 +32,8 @@ export const rule: Rule = {
   },
 };
 
-const VERDICT = /^(?:\S+\.cc:\d+\s+)?status is: (.+)$/;
+/**
+ * Releases that print no `status is` have the filter's own line without tags before it (envoy release/v1.22
+ * source/extensions/filters/http/jwt_authn/filter.cc); those that print both tag it.
+ */
+const VERDICT = /^(?:\S+\.cc:\d+\s+)?(?:status is|Jwt authentication completed with): (.+)$/;

@@ -15,7 +15,7 @@ export const rule: Rule = {
         'The route that matched has no destination: it is configured to answer by itself (directResponse of a VirtualService, or a fallback that a gateway controller made).',
       printedBy: 'The proxy that routes.',
       confirm: [
-        'kubectl get virtualservices,httproutes -A -o yaml',
+        'kubectl get virtualservices,httproutes -A -o yaml | grep -B10 -A4 directResponse # confirmed if it lists that route',
         'istioctl proxy-config routes POD.NAMESPACE -o json',
       ],
       change: 'If the answer is not wanted, change that route, or the match that sends the request there.',

@@ -16,9 +16,9 @@ export const rule: Rule = {
         'outboundTrafficPolicy is REGISTRY_ONLY for this workload, and the destination belongs to no Service or ServiceEntry that it can see. HTTP gets 502, other connections are closed.',
       printedBy: 'The sidecar of the caller: cluster BlackHoleCluster, or route block_all.',
       confirm: [
+        'kubectl -n istio-system get configmap istio -o yaml | grep -A2 outboundTrafficPolicy # confirmed if the mode is REGISTRY_ONLY',
         'kubectl get serviceentries -A',
         'kubectl get sidecars -A -o yaml',
-        'kubectl -n istio-system get configmap istio -o yaml | grep -A2 outboundTrafficPolicy',
       ],
       change:
         'If the workload may go there, add a ServiceEntry for exactly this host and port, visible to this namespace only. If a Sidecar limits the known hosts, add the host there.',

@@ -18,13 +18,13 @@ export const rule: Rule = {
       printedBy:
         'The proxy of the caller, a gateway or a waypoint: UH no_healthy_upstream. gRPC clients see status 14.',
       confirm: [
-        'kubectl -n NAMESPACE get endpointslices -l kubernetes.io/service-name=SERVICE',
+        'kubectl -n NAMESPACE get endpointslices -l kubernetes.io/service-name=SERVICE # confirmed if it lists no address',
         'kubectl -n NAMESPACE get pods --show-labels',
         'istioctl proxy-config endpoint POD.NAMESPACE --cluster CLUSTER',
       ],
       change:
         'Bring pods to Ready, or correct the labels of the subset in the DestinationRule. If outlier detection ejected them, look at the errors before.',
-      never: 'Do not change policies: nothing was denied.',
+      never: 'Do not change policies: nothing was denied, and there is nobody who could be admitted to.',
     },
     cites: [
       'envoy 1.37 source/common/router/router.cc',

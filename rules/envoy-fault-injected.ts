@@ -14,7 +14,9 @@ export const rule: Rule = {
       meaning:
         'A VirtualService (or an EnvoyFilter) tells the proxy to delay or abort a share of the requests. Nothing is broken.',
       printedBy: 'The proxy that routes: the sidecar of the caller or a gateway.',
-      confirm: ['kubectl get virtualservices -A -o yaml | grep -B2 -A8 fault:'],
+      confirm: [
+        'kubectl get virtualservices -A -o yaml | grep -B2 -A8 fault: # confirmed if it lists a fault for that host',
+      ],
       change: 'When the test is over, take the fault out of the route.',
       never: 'Do not look for the cause in the application or in policies.',
     },

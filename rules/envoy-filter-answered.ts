@@ -16,7 +16,7 @@ export const rule: Rule = {
       printedBy: 'The proxy that runs the filter.',
       confirm: ['kubectl get envoyfilters,wasmplugins -A', 'istioctl proxy-config listener POD.NAMESPACE -o json'],
       change: 'Find the EnvoyFilter or WasmPlugin with that filter, and correct its code or settings.',
-      never: 'Do not change AuthorizationPolicies: none denied this.',
+      never: 'Do not change AuthorizationPolicies: none denied this, and no ALLOW overrides what a filter answers.',
     },
     cites: ['envoy 1.37 source/extensions/filters/http/lua/lua_filter.cc'],
   },
@@ -24,9 +24,11 @@ export const rule: Rule = {
   match({ record }) {
     const failure = envoyFailure(record);
     if (record.kind !== 'request' || failure?.kind !== 'filter-answered') return null;
+    const [, known] = FILTERS.find(([detail]) => detail.test(failure.text)) ?? [null, null];
+    const who = known ?? `a filter of this proxy (${failure.text})`;
     return {
       certainty: failure.certainty === 'certain' ? 'likely' : failure.certainty,
-      cause: `${requestName(record)} was answered with ${record.status} by a filter of this proxy (${failure.text}), not by a policy of Istio and not by the application.`,
+      cause: `${requestName(record)} was answered with ${record.status} by ${who}, not by a policy of Istio and not by the application.`,
       enforcedBy: enforcerOf(record),
       intended: 'unknown',
       unchecked:
@@ -44,3 +46,15 @@ export const rule: Rule = {
     ];
   },
 };
+
+/** Details of filters that are not Istio's but well known (envoy 1.37 source/extensions/filters/http). */
+const FILTERS: readonly (readonly [RegExp, string])[] = [
+  [/^lua_response$/, 'Lua code of an EnvoyFilter (lua_response)'],
+  [/^csrf_origin_mismatch$/, 'the CSRF filter, because the Origin of the request is none that it accepts'],
+  [/^health_check_/, 'the health check filter, from what it remembers of the health of the application'],
+  [
+    /grpc_json_transcode/,
+    'the filter that transcodes between JSON and gRPC, which could not read the request or the answer',
+  ],
+  [/^grpc_bridge_/, 'the filter that bridges gRPC to HTTP/1.1, which could not read the request or the answer'],
+];

@@ -33,7 +33,7 @@ export const rule: Rule = {
       printedBy:
         'The proxy that was called, as a listener line with NR filter_chain_not_found and neither method nor cluster. A client with a sidecar that sends plaintext prints 503 UC for the same connection; a client without one prints nothing.',
       confirm: [
-        'kubectl get peerauthentications -A',
+        'kubectl get peerauthentications -A # confirmed if MODE is STRICT where the destination runs',
         'kubectl -n NAMESPACE get pods -o wide',
         'istioctl proxy-config listener POD.NAMESPACE --port 15006',
         'istioctl x describe pod POD.NAMESPACE',

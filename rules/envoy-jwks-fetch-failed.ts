@@ -13,7 +13,7 @@ export const rule: Rule = {
         'With PILOT_JWT_ENABLE_REMOTE_JWKS the proxy fetches the keys of a jwksUri itself, and it could not. Until it can, every token of this issuer is refused with 401 "Jwks remote fetch is failed". In the default mode istiod fetches the keys and has a line of its own.',
       printedBy: 'The proxy that verifies, with logger jwt.',
       confirm: [
-        'kubectl get requestauthentications -A -o yaml',
+        'kubectl get requestauthentications -A -o yaml | grep -e issuer: -e jwksUri:',
         'istioctl proxy-config cluster POD.NAMESPACE',
         'kubectl get serviceentries -A',
       ],

@@ -20,7 +20,8 @@ export const rule: Rule = {
         'kubectl -n NAMESPACE exec POD -c istio-proxy -- pilot-agent request GET stats',
       ],
       change: 'Give the proxy more memory or more replicas; look for connections that are never closed.',
-      never: 'Do not turn the overload manager off.',
+      never:
+        'Do not turn the overload manager off: what it sheds now would end with the proxy killed for lack of memory, and all its requests with it.',
     },
     cites: ['envoy 1.37 source/server/overload_manager_impl.cc', 'envoy 1.37 source/common/stream_info/utility.h'],
   },

@@ -18,7 +18,7 @@ export const rule: Rule = {
       printedBy:
         'The proxy of the caller, as transport failure with a TLS alert. With TLS 1.3 the alert often comes too late, and the line is 503 UC without a reason.',
       confirm: [
-        'istioctl proxy-config secret POD.NAMESPACE',
+        'istioctl proxy-config secret POD.NAMESPACE # confirmed if NOT AFTER of default has passed',
         'kubectl -n NAMESPACE logs POD -c istio-proxy | grep -i "certificate\\|sds"',
       ],
       change:

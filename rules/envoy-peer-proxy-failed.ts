@@ -18,7 +18,7 @@ export const rule: Rule = {
         "The proxy of the caller, or a gateway, as via_upstream. The real reason stands in the log of the destination's proxy under the same request id.",
       confirm: ['kubectl -n NAMESPACE logs deploy/WORKLOAD -c istio-proxy --since=10m | grep REQUEST_ID'],
       change: "Follow the line of the destination's proxy: the application resets, refuses or speaks another protocol.",
-      never: 'Do not change policies: nothing was denied.',
+      never: 'Do not change policies: nothing was denied; a denial there would be a 403.',
     },
     cites: ['envoy 1.37 source/common/router/router.cc'],
   },

@@ -17,9 +17,10 @@ export const rule: Rule = {
       meaning:
         "A local or global rate limit refused the request with 429 (gRPC: status 14), or the rate limit service could not be asked. On the line of the caller an answer 429 as long as that of Envoy's local limit is a hint that the proxy of the destination gave it.",
       printedBy: 'The proxy with the limit: a gateway or the sidecar of the destination.',
-      confirm: ['kubectl get envoyfilters -A -o yaml'],
+      confirm: ['kubectl get envoyfilters -A -o yaml | grep -i -B5 -A20 ratelimit'],
       change: 'Let the caller slow down, or raise the limit if the destination can take more.',
-      never: 'Do not remove the limit altogether.',
+      never:
+        'Do not remove the limit altogether: it was set for the day on which one caller asks too much, and that may be this one.',
     },
     cites: [
       'envoy 1.37 source/extensions/filters/http/local_ratelimit/local_ratelimit.cc',

@@ -32,7 +32,7 @@ export const rule: Rule = {
       printedBy:
         "The proxy that enforces: the sidecar of the destination, a waypoint or a gateway, in the response code details (TCP: the connection termination details). The caller's own sidecar prints 403 via_upstream with the same request id.",
       confirm: [
-        'istioctl x authz check POD.NAMESPACE',
+        'istioctl x authz check POD.NAMESPACE # ALLOW rows, none of which has a rule for this caller',
         'kubectl -n NAMESPACE get authorizationpolicies -o yaml',
         'istioctl proxy-config log POD.NAMESPACE --level rbac:debug',
       ],

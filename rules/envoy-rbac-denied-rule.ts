@@ -18,7 +18,10 @@ export const rule: Rule = {
         'The named rule of a DENY AuthorizationPolicy matched the request. DENY is evaluated before ALLOW, so no ALLOW policy can admit it. Where several rules match, Envoy prints the id that sorts first as text, not the most specific one.',
       printedBy:
         'The proxy that enforces: the sidecar of the destination, a waypoint or a gateway, in the response code details (TCP: the connection termination details).',
-      confirm: ['kubectl -n NAMESPACE get authorizationpolicy NAME -o yaml', 'istioctl x authz check POD.NAMESPACE'],
+      confirm: [
+        'kubectl -n NAMESPACE get authorizationpolicy NAME -o yaml # confirmed if a rule of it fits the caller and the request',
+        'istioctl x authz check POD.NAMESPACE',
+      ],
       change:
         'First ask whether the denial is wanted: somebody wrote a rule against exactly this. If it is not, narrow that one rule: exempt the caller (notPrincipals, notNamespaces) or the operation (notPaths, notMethods) and leave the rest as it is.',
       never:

@@ -1,6 +1,7 @@
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
-import { enforcerOf, requestName, unknownGateway, unseenIdentity } from '../src/causes/envoy-record.ts';
+import { enforcerOf, envoyFacts, requestName, unknownGateway, unseenIdentity } from '../src/causes/envoy-record.ts';
 import type { Rule } from '../src/model/finding.ts';
+import type { LogRecord } from '../src/model/record.ts';
 import { decideObserved, observedProxy } from '../src/policy/envoy/observed.ts';
 import { enforcerPod } from '../src/remedy/commands/enforcer.ts';
 import { step } from '../src/remedy/edits/index.ts';
@@ -40,10 +41,9 @@ export const rule: Rule = {
     const decision = decideObserved(flow.record, mesh);
     const isDenial = decision?.outcome === 'deny' && decision.stage === 'authorization';
     const by = isDenial ? ` By the policies given it would be denied: ${decision.because}.` : '';
-    const id = failure.text === '' ? '' : ` It printed the id ${failure.text}, which names no AuthorizationPolicy.`;
     return {
       certainty: failure.certainty,
-      cause: `${requestName(flow.record)} from ${sourceName(flow.record)} was denied by this proxy as an AuthorizationPolicy does it.${id}${by}`,
+      cause: `${requestName(flow.record)} from ${sourceName(flow.record)} was denied by ${whose(flow.record)} as an AuthorizationPolicy does it.${printed(failure.text)}${by}`,
       enforcedBy: observedProxy(flow.record, mesh)?.type ?? enforcerOf(flow.record),
       policies: isDenial ? decision.determining : [],
       nearMiss: isDenial ? decision.nearMiss : [],
@@ -68,3 +68,15 @@ export const rule: Rule = {
     ];
   },
 };
+
+/** Without a column of the upstream the denial may as well be that of the next proxy. */
+function whose(record: LogRecord): string {
+  return envoyFacts(record)?.upstreamKnown === false ? 'this proxy or the one of the destination' : 'this proxy';
+}
+
+function printed(text: string): string {
+  if (text === '') return '';
+  return text.startsWith('downstream_local_disconnect')
+    ? ' It closed the connection without naming the policy.'
+    : ` It printed the id ${text}, which names no AuthorizationPolicy.`;
+}

@@ -16,10 +16,14 @@ export const rule: Rule = {
       meaning:
         'The body is larger than a buffer of the proxy (413; for the body of the answer 500 response_payload_too_large), or the caller did not finish its headers or body in time (408). Istio sets no such buffer by itself: an EnvoyFilter or a filter that reads the body does.',
       printedBy: 'The first proxy that reads the request.',
-      confirm: ['kubectl get envoyfilters -A -o yaml', 'istioctl proxy-config listener POD.NAMESPACE -o json'],
+      confirm: [
+        'kubectl get envoyfilters -A -o yaml | grep -i -e max_request_bytes -e buffer_limit -e timeout',
+        'istioctl proxy-config listener POD.NAMESPACE -o json',
+      ],
       change:
         'If such requests are wanted, raise the limit in the EnvoyFilter for this route; otherwise correct the caller.',
-      never: 'Do not remove the limit for the whole mesh.',
+      never:
+        'Do not remove the limit for the whole mesh: it bounds what a single request can cost each proxy in memory.',
     },
     cites: [
       'envoy 1.37 source/common/http/conn_manager_impl.cc',

@@ -18,7 +18,10 @@ export const rule: Rule = {
       meaning:
         'The caller sent something the proxy does not take as HTTP: other bytes than HTTP (TLS to a plaintext port, a port scan), an old version, headers that are too large, no Host, or a path with forbidden characters. Method, path and request id are often missing on the line even if they were sent.',
       printedBy: 'The first proxy that reads the request: a gateway, or the sidecar of the destination.',
-      confirm: ['kubectl -n NAMESPACE get service SERVICE -o yaml', 'curl -v http://HOST:PORT/'],
+      confirm: [
+        'kubectl -n NAMESPACE get service SERVICE -o custom-columns=PORTS:.spec.ports[*].port,NAMES:.spec.ports[*].name,PROTOCOLS:.spec.ports[*].appProtocol # confirmed if the name or protocol of the port promises HTTP, and it is none',
+        'curl -v http://HOST:PORT/',
+      ],
       change:
         'Correct the caller: https or http as the port speaks, HTTP/1.1 or later, smaller headers or cookies. If callers rightly speak another protocol, correct name or appProtocol of the Service port.',
       never: 'Do not loosen the proxy for scanners. No policy needs a change.',

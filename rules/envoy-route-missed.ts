@@ -5,12 +5,12 @@ import type { Finding, Match, Rule } from '../src/model/finding.ts';
 import type { MeshView, ObjectRef } from '../src/model/mesh.ts';
 import type { RequestRecord } from '../src/model/record.ts';
 import type { Draft } from '../src/model/remedy.ts';
-import { remembered } from '../src/policy/remembered.ts';
 import { wordOr } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 import { sourceName } from '../src/text/ends.ts';
 import { nearNames } from '../src/text/near.ts';
 import { refText } from '../src/text/object-ref.ts';
+import { remembered } from '../src/text/remembered.ts';
 
 /** No virtual host or no route matched. */
 export const rule: Rule = {
@@ -25,7 +25,7 @@ export const rule: Rule = {
       printedBy:
         "The proxy that routes: the sidecar of the caller, a gateway or a waypoint, with NR route_not_found. A 404 with an upstream host is the application's own.",
       confirm: [
-        'istioctl proxy-config routes POD.NAMESPACE',
+        'istioctl proxy-config routes POD.NAMESPACE # confirmed if no DOMAINS has the host of the request',
         'kubectl get virtualservices,httproutes -A',
         'kubectl get gateways -A',
       ],

@@ -15,7 +15,8 @@ export const rule: Rule = {
         'The proxy that would enforce, with logger rbac at debug. The same words with the id istio-ext-authz-… only mean that the external authorizer is asked.',
       confirm: ['kubectl get authorizationpolicies -A -o yaml | grep -B8 dry-run'],
       change: 'Nothing. Before you take the annotation away, make sure that what would be denied should be.',
-      never: 'Do not treat this as an outage.',
+      never:
+        'Do not treat this as an outage: the request went through. Do not delete the policy before you have read what it would deny.',
     },
     cites: [
       'envoy 1.37 source/extensions/filters/http/rbac/rbac_filter.cc',

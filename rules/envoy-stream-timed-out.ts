@@ -15,12 +15,13 @@ export const rule: Rule = {
         'A stream was idle for too long (SI), open for longer than a stream may be (UMSDR), or a connection reached its maximum age (DT). Istio sets no idle timeout for streams by itself, so an EnvoyFilter, a DestinationRule or the route does.',
       printedBy: 'The proxy that has the limit.',
       confirm: [
-        'kubectl get envoyfilters,destinationrules -A -o yaml',
+        'kubectl get envoyfilters,destinationrules -A -o yaml | grep -i -e idle -e duration',
         'istioctl proxy-config listener POD.NAMESPACE -o json',
       ],
       change:
         'Raise the limit for this route or host, or let the application send something in between. A connection that reached its maximum age was closed on purpose.',
-      never: 'Do not change policies: nothing was denied.',
+      never:
+        'Do not change policies: nothing was denied. Do not set the limit to 0: streams nobody uses would then pile up.',
     },
     cites: ['envoy 1.37 source/common/http/conn_manager_impl.cc', 'envoy 1.37 source/common/tcp_proxy/tcp_proxy.cc'],
   },

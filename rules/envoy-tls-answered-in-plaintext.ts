@@ -28,7 +28,7 @@ export const rule: Rule = {
       printedBy:
         'The proxy of the caller, or a gateway, as transport failure with WRONG_VERSION_NUMBER. The destination has no line.',
       confirm: [
-        'kubectl get destinationrules -A -o yaml',
+        'kubectl get destinationrules -A -o custom-columns=NAMESPACE:.metadata.namespace,NAME:.metadata.name,HOST:.spec.host,TLS:.spec.trafficPolicy.tls.mode # confirmed if TLS of that host is ISTIO_MUTUAL or SIMPLE',
         'kubectl -n NAMESPACE get pods -o jsonpath="{range .items[*]}{.metadata.name} {.spec.containers[*].name}{\'\\n\'}{end}"',
         'istioctl x describe service SERVICE.NAMESPACE',
       ],

@@ -16,7 +16,7 @@ export const rule: Rule = {
         'Both ends speak TLS, but have no version, cipher, application protocol or host name in common; or the proxy wraps a connection into TLS that is TLS already. Rarely the handshake breaks over bytes that do not decrypt or a signature that is wrong.',
       printedBy: 'The proxy of the caller, or a gateway, as transport failure.',
       confirm: [
-        'kubectl get destinationrules -A -o yaml',
+        'kubectl get destinationrules -A -o custom-columns=NAMESPACE:.metadata.namespace,NAME:.metadata.name,HOST:.spec.host,TLS:.spec.trafficPolicy.tls.mode',
         'openssl s_client -connect HOST:PORT -servername HOST',
         'kubectl get serviceentries -A -o yaml',
       ],

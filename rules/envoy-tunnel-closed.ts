@@ -23,7 +23,8 @@ export const rule: Rule = {
       ],
       change:
         'Follow the line of the tunnel: 401 and 403 are a policy at the other end, 503 the application, refused or timed out the network.',
-      never: 'Do not change policies on the strength of this line alone.',
+      never:
+        'Do not change policies on the strength of this line alone: a denial, a crash and a lost network end a tunnel in the same way here.',
     },
     cites: ['istio 86c9f01f pilot/pkg/networking/core/waypoint.go', 'envoy 1.37 source/common/router/router.cc'],
   },

@@ -22,7 +22,7 @@ export const rule: Rule = {
       ],
       change:
         '503: repair the application (nothing listens on the port). 400: the endpoint is stale; look at istiod and the endpoints of the Service.',
-      never: 'Do not change policies: a denial is 401 or 403.',
+      never: 'Do not change policies: a denial is 401 or 403, and these statuses mean that the tunnel was let through.',
     },
     cites: ['envoy 1.39 source/common/tcp_proxy/tcp_proxy.cc', 'istio/ztunnel 62d82653 src/proxy/inbound.rs'],
   },

@@ -21,7 +21,7 @@ export const rule: Rule = {
       ],
       change:
         'Check the label istio.io/use-waypoint of the Service and its namespace, the ports of the Service, and that the waypoint is ready.',
-      never: 'Do not change policies: nothing was denied.',
+      never: 'Do not change policies: nothing was denied; the proxy does not know the address, whoever asks for it.',
     },
     cites: ['istio 86c9f01f pilot/pkg/networking/core/waypoint.go'],
   },

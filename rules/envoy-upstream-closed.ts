@@ -25,7 +25,7 @@ export const rule: Rule = {
       printedBy:
         'The proxy of the caller, a gateway or a waypoint (cluster outbound), or the sidecar of the destination about its own application (cluster inbound). A STRICT sidecar that took plaintext for an offence prints NR filter_chain_not_found itself; one that refused a certificate prints nothing.',
       confirm: [
-        'kubectl get destinationrules -A -o yaml',
+        'kubectl get destinationrules -A -o custom-columns=NAMESPACE:.metadata.namespace,NAME:.metadata.name,HOST:.spec.host,TLS:.spec.trafficPolicy.tls.mode # confirmed if TLS of that host is DISABLE or SIMPLE',
         'kubectl get peerauthentications -A',
         'istioctl proxy-config secret POD.NAMESPACE',
         'kubectl -n NAMESPACE logs deploy/WORKLOAD --previous',

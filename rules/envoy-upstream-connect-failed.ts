@@ -1,6 +1,7 @@
 import { envoyFailure } from '../src/causes/envoy-failure.ts';
 import { calledName } from '../src/causes/envoy-record.ts';
-import type { Rule } from '../src/model/finding.ts';
+import type { Match, Rule } from '../src/model/finding.ts';
+import type { LogRecord } from '../src/model/record.ts';
 import { applicationLogs, listDestinationRules, listEndpoints } from '../src/remedy/commands/proxy.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
@@ -32,6 +33,7 @@ export const rule: Rule = {
     const failure = envoyFailure(record);
     if (failure?.kind !== 'connect-failed') return null;
     const isTls = failure.text.startsWith('TLS_error');
+    if (failure.text.includes('failed_to_bind')) return unbound(record, failure.text);
     return {
       certainty: failure.certainty === 'certain' ? 'likely' : failure.certainty,
       cause: isTls
@@ -55,3 +57,17 @@ export const rule: Rule = {
     ];
   },
 };
+
+/** The proxy could not even open its own end (envoy 1.37 source/common/network/connection_impl.cc). */
+function unbound(record: LogRecord, text: string): Match {
+  return {
+    certainty: 'likely',
+    category: 'platform',
+    cause: `The proxy got no source address or port for a connection to ${calledName(record)} (${text}): its node or pod has none left, or may not use that address.`,
+    intended: 'no',
+    unchecked: [
+      'Which of these: count the open connections of the pod (ss -s) and see its sysctl ip_local_port_range.',
+    ],
+    subject: ['failed_to_bind'],
+  };
+}

@@ -16,7 +16,7 @@ export const rule: Rule = {
         'More connections or waiting requests than the connection pool of this destination may have; the proxy refused the request without sending it. Limits come from connectionPool in the DestinationRule, else from Envoy. The dynamic forward proxy limits pending requests, lookups and clusters likewise, and maintenance_mode is a cluster that a runtime setting of Envoy switched off.',
       printedBy: 'The proxy of the caller, a gateway or a waypoint: UO with the details {overflow}.',
       confirm: [
-        'kubectl get destinationrules -A -o yaml',
+        'kubectl get destinationrules -A -o yaml | grep -A12 connectionPool: # confirmed if a limit there is as low as the load',
         'istioctl proxy-config cluster POD.NAMESPACE --fqdn HOST -o json',
       ],
       change:

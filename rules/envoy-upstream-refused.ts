@@ -17,13 +17,13 @@ export const rule: Rule = {
       printedBy:
         'Inbound line (cluster inbound|PORT||): the sidecar of the destination cannot reach its own application. Any other line: the proxy of the caller, a gateway or a waypoint.',
       confirm: [
-        'kubectl -n NAMESPACE get endpointslices -l kubernetes.io/service-name=SERVICE',
+        'kubectl -n NAMESPACE get endpointslices -l kubernetes.io/service-name=SERVICE # compare its ports with those on which the application listens',
         'kubectl -n NAMESPACE get service SERVICE -o yaml',
         'kubectl -n NAMESPACE exec POD -- netstat -ltn',
       ],
       change:
         'Repair the application or its readiness probe, or correct targetPort of the Service. An application that listens on 127.0.0.1 must listen on the address of the pod.',
-      never: 'Do not change policies: nothing was denied.',
+      never: 'Do not change policies: nothing was denied; a refused connection never came as far as a policy.',
     },
     cites: [
       'envoy 1.37 source/common/network/connection_impl.cc',

@@ -17,12 +17,13 @@ export const rule: Rule = {
       printedBy:
         'The proxy whose route has the timeout: mostly the sidecar of the caller or a gateway, with 504 UT. The sidecar of the destination prints 0 DC for the same request.',
       confirm: [
-        'kubectl get virtualservices,httproutes -A -o yaml',
+        'kubectl get virtualservices,httproutes -A -o yaml | grep -i -B3 -A3 timeout # confirmed if a timeout there is as long as the line says it took',
         'kubectl -n NAMESPACE logs deploy/WORKLOAD --since=10m',
       ],
       change:
         'Find out why the application is slow; if the work really takes that long, raise the timeout of this route.',
-      never: 'Do not change policies: nothing was denied.',
+      never:
+        'Do not change policies: nothing was denied. Do not add retries: they multiply the load on what is slow already.',
     },
     cites: ['envoy 1.37 source/common/router/router.cc'],
   },

@@ -22,7 +22,7 @@ export const rule: Rule = {
       printedBy:
         'The proxy of the caller, a gateway or a waypoint: UF with connection_timeout, or with a connect error such as No route to host. The destination has no line, because nothing arrived.',
       confirm: [
-        'kubectl -n NAMESPACE get networkpolicies -o yaml',
+        'kubectl -n NAMESPACE get networkpolicies -o yaml # confirmed if one that selects the pod admits neither the caller nor the port',
         'kubectl -n SOURCE_NAMESPACE get networkpolicies -o yaml',
         'kubectl -n NAMESPACE get pods -o wide',
       ],

@@ -25,6 +25,7 @@ export const rule: Rule = {
     cites: [
       'istio 86c9f01f security/pkg/nodeagent/cache/secretcache.go',
       'istio 86c9f01f security/pkg/server/ca/server.go',
+      'istio 86c9f01f security/pkg/nodeagent/caclient/providers/citadel/client.go',
       'istio/istio#32742',
     ],
   },
@@ -34,6 +35,8 @@ export const rule: Rule = {
     const why = REASONS.find(([pattern]) => pattern.test(record.message))?.[1] ?? 'the CA did not sign';
     return {
       certainty: 'certain',
+      // It is tried again, and what is told when that is given up has the reason.
+      ...(RETRIED.test(record.message) ? { level: 'warning' } : {}),
       cause: `The certificate of the workload could not be issued: ${why}.`,
       intended: 'no',
       subject: [why],
@@ -52,14 +55,17 @@ export const rule: Rule = {
 };
 
 const FAILED =
-  /failed to (?:warm certificate|generate workload certificate|sign(?: the)? CSR|create certificate)|CSR (?:signing error|hit max)|CSR sign(?:ing)? fail/i;
+  /failed to (?:warm certificate|generate workload certificate|sign(?: the)? CSR|create certificate)|CSR (?:signing error|hit max)|CSR sign(?:ing)? fail|^ca request failed, starting attempt|^(?:Authentication failed|Failed to authenticate client): /i;
+
+const RETRIED = /^ca request failed, starting attempt/;
 
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [
-    /Unauthenticated|authenticate failure|invalid bearer token/i,
+    /Unauthenticated|authenticate failure|invalid bearer token|Authenticator: |^(?:Authentication failed|Failed to authenticate client)/i,
     'istiod did not accept the token of the service account',
   ],
   [/PermissionDenied/, 'istiod does not let this caller have that identity'],
   [/x509|certificate signed by unknown/, 'the certificate of istiod was not accepted'],
   [/Unavailable|connection refused|timed? ?out|deadline/i, 'istiod cannot be reached'],
+  [/^ca request failed/, 'the CA did not answer, and is asked again'],
 ];

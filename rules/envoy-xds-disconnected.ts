@@ -61,4 +61,5 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/i\/o timeout|deadline exceeded|connection timed out/, 'its address does not answer'],
   [/no route to host|network is unreachable/, 'there is no route to its address'],
   [/x509|certificate/, 'its certificate was not accepted'],
+  [/closed[^:]{0,40}: 16,|Unauthenticated|authenticat\w{0,4} failure/i, 'it did not accept the token of the pod'],
 ];

@@ -20,7 +20,7 @@ export const rule: Rule = {
       printedBy:
         'istiod, as a warning of ads when it answers the gateway. Clients see a reset of the handshake; the gateway has a line with "Secret is not supplied by SDS" at best.',
       confirm: [
-        'kubectl get secrets -A --field-selector metadata.name=SECRET',
+        'kubectl get secrets -A --field-selector metadata.name=SECRET # confirmed if it is in another namespace than the gateway',
         'kubectl get gateways.networking.istio.io -A -o yaml',
         'istioctl proxy-config secret deploy/GATEWAY -n GATEWAY_NAMESPACE',
       ],

@@ -22,7 +22,14 @@ import { rule as envoyFilterChainMissed } from './envoy-filter-chain-missed.ts';
 import { rule as envoyFilterFailed } from './envoy-filter-failed.ts';
 import { rule as envoyHboneUnreached } from './envoy-hbone-unreached.ts';
 import { rule as envoyJwksFetchFailed } from './envoy-jwks-fetch-failed.ts';
+import { rule as envoyJwtAudienceRefused } from './envoy-jwt-audience-refused.ts';
+import { rule as envoyJwtExpired } from './envoy-jwt-expired.ts';
+import { rule as envoyJwtIssuerUnknown } from './envoy-jwt-issuer-unknown.ts';
+import { rule as envoyJwtKeyMissed } from './envoy-jwt-key-missed.ts';
+import { rule as envoyJwtKeysUnusable } from './envoy-jwt-keys-unusable.ts';
+import { rule as envoyJwtMissed } from './envoy-jwt-missed.ts';
 import { rule as envoyJwtRefused } from './envoy-jwt-refused.ts';
+import { rule as envoyJwtSignatureRefused } from './envoy-jwt-signature-refused.ts';
 import { rule as envoyLoadShed } from './envoy-load-shed.ts';
 import { rule as envoyOwnCertificateRejected } from './envoy-own-certificate-rejected.ts';
 import { rule as envoyPeerCertificateRejected } from './envoy-peer-certificate-rejected.ts';
@@ -56,9 +63,13 @@ import { rule as envoyUpstreamUnreached } from './envoy-upstream-unreached.ts';
 import { rule as envoyWorkloadCertificateFailed } from './envoy-workload-certificate-failed.ts';
 import { rule as envoyXdsDisconnected } from './envoy-xds-disconnected.ts';
 import { rule as gatewaySecretMissed } from './gateway-secret-missed.ts';
+import { rule as knativeForwardFailed } from './knative-forward-failed.ts';
 import { rule as knativePlaintextRefused } from './knative-plaintext-refused.ts';
 import { rule as knativeRequestDenied } from './knative-request-denied.ts';
 import { rule as knativeRevisionUnreached } from './knative-revision-unreached.ts';
+import { rule as kserveIngressMisconfigured } from './kserve-ingress-misconfigured.ts';
+import { rule as kserveRoutesSkipped } from './kserve-routes-skipped.ts';
+import { rule as kubeflowLoginFailed } from './kubeflow-login-failed.ts';
 import { rule as kubeletProbeBlocked } from './kubelet-probe-blocked.ts';
 import { rule as kubeletProbeClosed } from './kubelet-probe-closed.ts';
 import { rule as kubeletProbeFailed } from './kubelet-probe-failed.ts';
@@ -148,7 +159,14 @@ export const rules: readonly Rule[] = [
   envoyFilterFailed,
   envoyHboneUnreached,
   envoyJwksFetchFailed,
+  envoyJwtAudienceRefused,
+  envoyJwtExpired,
+  envoyJwtIssuerUnknown,
+  envoyJwtKeyMissed,
+  envoyJwtKeysUnusable,
+  envoyJwtMissed,
   envoyJwtRefused,
+  envoyJwtSignatureRefused,
   envoyLoadShed,
   envoyOwnCertificateRejected,
   envoyPeerCertificateRejected,
@@ -182,9 +200,13 @@ export const rules: readonly Rule[] = [
   envoyWorkloadCertificateFailed,
   envoyXdsDisconnected,
   gatewaySecretMissed,
+  knativeForwardFailed,
   knativePlaintextRefused,
   knativeRequestDenied,
   knativeRevisionUnreached,
+  kserveIngressMisconfigured,
+  kserveRoutesSkipped,
+  kubeflowLoginFailed,
   kubeletProbeBlocked,
   kubeletProbeClosed,
   kubeletProbeFailed,

@@ -35,7 +35,7 @@ export const rule: Rule = {
     },
     cites: [
       'istio 86c9f01f cni/pkg/config/config.go',
-      'istio.io ambient/usage/networkpolicy',
+      'istio.io docs/ambient/usage/networkpolicy',
       'k8s.io/kubernetes pkg/kubelet/prober/prober.go',
     ],
   },

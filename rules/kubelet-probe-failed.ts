@@ -18,7 +18,8 @@ export const rule: Rule = {
       confirm: ['kubectl -n NAMESPACE describe pod POD', 'kubectl -n NAMESPACE logs POD --since=10m'],
       change:
         'If it goes on: see that the application listens on the port of the probe and answers at its path. A status 500 or 503 on port 15020 or 15021 comes from the sidecar, whose own log says why.',
-      never: 'Do not change a policy of the mesh.',
+      never:
+        'Do not change a policy of the mesh: the probe reached the application, and that answered. Do not remove the probe: traffic would go to a pod that cannot serve it.',
     },
     cites: ['k8s.io/kubernetes pkg/kubelet/prober/prober.go', 'k8s.io/kubernetes pkg/probe/http/http.go'],
   },

@@ -24,7 +24,8 @@ export const rule: Rule = {
       ],
       change:
         'Let the application use other ports than 15001, 15006, 15008, 15053; without IPv6 set IPV6_ENABLED=false at ztunnel.',
-      never: 'Do not change policies.',
+      never:
+        'Do not change policies: the proxy does not run, and no policy is asked. Do not restart ztunnel again and again: whoever holds the port holds it still.',
     },
     cites: [
       'istio/ztunnel 62d82653 src/proxy.rs',

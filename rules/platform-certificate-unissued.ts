@@ -24,7 +24,8 @@ export const rule: Rule = {
       ],
       change:
         'Refused: let istiod trust this ztunnel (trustedZtunnelName, CA_TRUSTED_NODE_ACCOUNTS; for istio-csr its node attestation). Not reachable: open TCP 15012 to istiod.',
-      never: 'Do not switch mutual TLS off.',
+      never:
+        'Do not switch mutual TLS off: the CA would still not answer, and the pods would lose their identity, on which policies rest.',
     },
     cites: ['istio/ztunnel 62d82653 src/identity/manager.rs', 'istio/ztunnel 62d82653 src/cert_fetcher.rs'],
   },

@@ -3,6 +3,8 @@ import { inRoot } from '../src/remedy/commands/kubectl.ts';
 import { step } from '../src/remedy/edits/index.ts';
 
 const MESSAGE = /^(?:failed to connect to (?:the Istio CNI node agent over|server) |node agent announcement failed)/;
+/** What istio-cni said to the kubelet. Where no ztunnel is connected its agent was reached: that is another diagnosis. */
+const REFUSED = /name="istio-cni" failed \(add\): (?!.*no ztunnel connection)(\S.{0,300})/;
 
 /** ztunnel cannot talk to the CNI node agent. */
 export const rule: Rule = {
@@ -10,11 +12,12 @@ export const rule: Rule = {
     id: 'platform-cni-unreachable',
     category: 'platform',
     level: 'warning',
-    title: 'ztunnel could not reach the CNI node agent',
+    title: 'The CNI node agent could not be reached',
     page: {
       meaning:
         'ztunnel learns from istio-cni on its node which pods it serves, over a local socket. That socket is missing or nobody answers: istio-cni is not running there, or both were set up with different paths. Until then no new pod of the node gets a proxy.',
-      printedBy: 'ztunnel, repeated with growing pauses. A few such lines while a node starts are normal.',
+      printedBy:
+        'ztunnel, repeated with growing pauses; a few such lines while a node starts are normal. In the events of a pod that does not start, the kubelet, with what istio-cni said.',
       confirm: [
         'kubectl -n istio-system get pods -l k8s-app=istio-cni-node -o wide',
         'kubectl -n istio-system logs -l k8s-app=istio-cni-node --tail=200 --prefix',
@@ -23,12 +26,23 @@ export const rule: Rule = {
       never:
         'Do not restart application pods meanwhile: without istio-cni they come up outside the mesh or not at all.',
     },
-    cites: ['istio/ztunnel 62d82653 src/inpod/workloadmanager.rs'],
+    cites: ['istio/ztunnel 62d82653 src/inpod/workloadmanager.rs', 'istio 86c9f01f cni/pkg/plugin/plugin.go'],
   },
-  on: ['ztunnel/diagnostic'],
-  match(flow) {
-    if (flow.record.kind !== 'diagnostic' || !MESSAGE.test(flow.record.message)) return null;
-    const { pod, node } = flow.record.origin;
+  on: ['ztunnel/diagnostic', 'kubernetes/diagnostic'],
+  match({ record }) {
+    if (record.kind !== 'diagnostic') return null;
+    const { pod, node } = record.origin;
+    if (record.proxy === 'kubernetes') {
+      const said = REFUSED.exec(record.message)?.[1];
+      if (said === undefined) return null;
+      return {
+        certainty: 'certain',
+        cause: `istio-cni on the node could not set up the network of a pod, which does not start: ${said.trim()}.`,
+        level: 'error',
+        subject: [node ?? ''],
+      } satisfies Match;
+    }
+    if (!MESSAGE.test(record.message)) return null;
     return {
       certainty: 'certain',
       cause: 'ztunnel does not reach the istio-cni agent of its node, so that no new pod there gets a proxy.',

@@ -20,7 +20,7 @@ export const rule: Rule = {
       ],
       change:
         'Correct the host name or the DNS zone; if all names fail, repair the cluster DNS or let ztunnel reach it.',
-      never: 'Do not change policies: no connection was made.',
+      never: 'Do not change policies: no connection was made that one could admit.',
     },
     cites: ['istio/ztunnel 62d82653 src/state.rs', 'istio/ztunnel 62d82653 src/dns/server.rs'],
   },

@@ -20,7 +20,7 @@ export const rule: Rule = {
         'kubectl -n istio-system get daemonset ztunnel -o jsonpath={.spec.template.spec.terminationGracePeriodSeconds}',
       ],
       change: 'Nothing, or lengthen terminationGracePeriodSeconds of ztunnel if long connections must survive.',
-      never: 'Do not change policies.',
+      never: 'Do not change policies: nothing was denied; connections were open when ztunnel had to go.',
     },
     cites: ['istio/ztunnel 62d82653 src/drain.rs', 'istio/ztunnel release-1.22 src/proxy/inbound.rs'],
   },

@@ -23,7 +23,7 @@ export const rule: Rule = {
       ],
       change:
         'Repair what the text names; restart the pod once istio-cni and ztunnel of the node are healthy, so that it is captured anew.',
-      never: 'Do not change policies.',
+      never: 'Do not change policies: the proxy of the pod does not run, and no policy is asked.',
     },
     cites: ['istio/ztunnel 62d82653 src/inpod/statemanager.rs', 'istio/ztunnel 62d82653 src/socket.rs'],
   },

@@ -16,13 +16,15 @@ export const rule: Rule = {
         'ztunnel serves a pod about which istiod has sent nothing for five seconds. The connection that waited fails. istiod is overloaded, not reachable, or debounces for too long; or the pod is not in its view.',
       printedBy: 'The ztunnel on the node of the pod. The access line of the connection follows.',
       confirm: [
+        'istioctl ztunnel-config workloads | grep POD # confirmed if the pod is missing',
         'istioctl proxy-status',
         'kubectl -n istio-system top pods -l app=istiod',
         'kubectl -n istio-system logs deploy/istiod --tail=200',
       ],
       change:
         'Give istiod more resources, open TCP 15012 between ztunnel and istiod, and take back a raised PILOT_DEBOUNCE.',
-      never: 'Do not change policies: none was evaluated.',
+      never:
+        'Do not change policies: none was evaluated; ztunnel does not know the pod that it would evaluate them for.',
     },
     cites: ['istio/ztunnel 62d82653 src/state.rs'],
   },

@@ -17,7 +17,7 @@ export const rule: Rule = {
         'ztunnel cannot open its configuration stream to istiod and tries again. What it knew stays in force, but new pods, moved addresses and changed policies do not arrive; a ztunnel that just started is not ready at all.',
       printedBy: 'ztunnel. A single "XDS client error" followed by "Stream established" is a normal reconnect.',
       confirm: [
-        'kubectl -n istio-system get pods -l app=istiod -o wide',
+        'kubectl -n istio-system get pods -l app=istiod -o wide # confirmed if none is ready; if one is, something drops port 15012',
         'kubectl -n istio-system get endpointslices -l kubernetes.io/service-name=istiod',
         'kubectl -n istio-system get networkpolicies -o yaml',
         'istioctl proxy-status',

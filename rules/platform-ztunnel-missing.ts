@@ -16,12 +16,13 @@ export const rule: Rule = {
         'A pod is to join the mesh on a node where no ztunnel is connected to istio-cni. The sandbox of the pod cannot be set up, so that the pod stays in ContainerCreating until a ztunnel is there.',
       printedBy: 'istio-cni, and the events of the pod (FailedCreatePodSandBox).',
       confirm: [
-        'kubectl -n istio-system get daemonset ztunnel',
+        'kubectl -n istio-system get daemonset ztunnel # confirmed if READY is below DESIRED',
         'kubectl -n istio-system get pods -l app=ztunnel -o wide',
         'kubectl -n istio-system describe pod ZTUNNEL_POD',
       ],
       change: 'Let ztunnel run on that node: tolerations, resources, image, and readiness (it needs istiod once).',
-      never: 'Do not take the pod out of the mesh to let it start.',
+      never:
+        'Do not take the pod out of the mesh to let it start: it would lose its identity, and everything that STRICT or an ALLOW policy guards would refuse it.',
     },
     cites: ['istio 86c9f01f cni/pkg/nodeagent/ztunnelserver.go'],
   },

@@ -25,6 +25,7 @@ export const rule: Rule = {
       printedBy:
         'The ztunnel on the node of the destination (direction inbound). It does not name the policies. The ztunnel of the caller prints only "http status: 401 Unauthorized".',
       confirm: [
+        'kubectl -n DESTINATION_NAMESPACE get authorizationpolicies -o yaml',
         'kubectl get authorizationpolicies -A -o wide',
         'istioctl ztunnel-config policies',
         'istioctl ztunnel-config workloads',

@@ -18,7 +18,7 @@ export const rule: Rule = {
       printedBy:
         'The ztunnel on the node of the destination ("connection failed: Connection refused"; up to 1.23 without the prefix). A caller in the mesh sees "http status: 503 Service Unavailable".',
       confirm: [
-        'kubectl -n DESTINATION_NAMESPACE exec DESTINATION_POD -- ss -ltn',
+        'kubectl -n DESTINATION_NAMESPACE exec DESTINATION_POD -- ss -ltn # confirmed if the port is missing, or only on 127.0.0.1',
         'kubectl -n DESTINATION_NAMESPACE get service SERVICE -o yaml',
         'kubectl -n DESTINATION_NAMESPACE get pods -o wide',
       ],

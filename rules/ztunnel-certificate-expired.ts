@@ -17,13 +17,14 @@ export const rule: Rule = {
       printedBy:
         'Both ends: the refusing one says "invalid peer certificate" or "InvalidCertificate", the refused one "AlertReceived" or "received fatal alert".',
       confirm: [
-        'istioctl ztunnel-config certificates',
+        'istioctl ztunnel-config certificates # confirmed if NOT AFTER has passed, or NOT BEFORE has not',
         'kubectl -n istio-system logs -l app=ztunnel --tail=-1 --prefix | grep "certificate"',
         'kubectl get nodes -o wide',
       ],
       change:
         "Set the clocks right (NTP) on both nodes. If they are right, repair the connection of the refused end's ztunnel to the CA (istiod, port 15012).",
-      never: 'Do not switch mutual TLS off.',
+      never:
+        'Do not switch mutual TLS off: it would hide the failed renewal from this pair only, and all others of that node follow within the hours of their certificates.',
     },
     cites: ['istio/ztunnel 62d82653 src/tls/workload.rs', 'rustls 0.23.40 src/error.rs'],
   },

@@ -16,7 +16,8 @@ export const rule: Rule = {
       printedBy: 'Both ends may print it; the refusing one gives the reason, the refused one only an alert.',
       confirm: ['istioctl ztunnel-config certificates -o json', 'istioctl version'],
       change: 'Compare certificates, CA and release of the two ztunnels and repair the one that differs.',
-      never: 'Do not switch mutual TLS off.',
+      never:
+        'Do not switch mutual TLS off: the refusal is of one certificate, and the way around it is open to everybody.',
     },
     cites: ['istio/ztunnel 62d82653 src/tls/workload.rs', 'rustls 0.23.40 src/error.rs'],
   },

@@ -31,9 +31,12 @@ export const rule: Rule = {
     const error = ztunnelErrorOf(flow.record);
     if (error?.kind !== 'certificate-unavailable') return null;
     const [reason = ''] = error.values;
+    const isMaterial = MATERIAL.test(error.text);
     return {
       certainty: 'certain',
-      cause: `ztunnel has no certificate for the workload it serves: ${reason}.`,
+      cause: isMaterial
+        ? `ztunnel cannot use the certificates or roots it was given for the workload it serves: ${reason}.`
+        : `ztunnel has no certificate for the workload it serves: ${reason}.`,
       subject: [reason],
     } satisfies Match;
   },
@@ -49,3 +52,6 @@ export const rule: Rule = {
     ];
   },
 };
+
+/** Material that arrived and is of no use (istio/ztunnel 62d82653 src/tls/lib.rs). */
+const MATERIAL = /^(?:tls|ssl) error: /;

@@ -22,6 +22,7 @@ export const rule: Rule = {
       printedBy:
         'The ztunnel on the node of the caller (direction outbound). Which policy it was stands in the inbound line of the ztunnel on the node of the destination, at the same time.',
       confirm: [
+        'kubectl -n istio-system logs -l app=ztunnel --tail=-1 --prefix | grep "policy rejection" | grep SOURCE_IP # its text is the reason',
         'kubectl -n DESTINATION_NAMESPACE get pod DESTINATION_POD -o wide',
         'kubectl -n istio-system logs ZTUNNEL_POD_ON_THAT_NODE | grep "policy rejection"',
       ],

@@ -21,7 +21,7 @@ export const rule: Rule = {
       ],
       change:
         'Nothing. If long connections must survive a rollout of ztunnel, lengthen terminationGracePeriodSeconds or drain node by node.',
-      never: 'Do not change policies.',
+      never: 'Do not change policies: nothing was denied; the other end was being stopped.',
     },
     cites: ['istio/ztunnel 62d82653 src/drain.rs', 'istio/ztunnel 62d82653 src/proxy/connection_manager.rs'],
   },

@@ -16,6 +16,7 @@ export const rule: Rule = {
         "ztunnel knows the Service or workload but has no address to dial: its host name does not resolve, it has addresses of the other IP family only, it is in a network without gateway, or its address is known for another network than the caller's.",
       printedBy: 'The ztunnel on the node of the caller.',
       confirm: [
+        'istioctl ztunnel-config workloads | grep WORKLOAD',
         'istioctl ztunnel-config workloads -o json',
         'istioctl ztunnel-config services',
         'kubectl get serviceentries,workloadentries -A',
@@ -23,7 +24,7 @@ export const rule: Rule = {
       ],
       change:
         'Correct the host name or addresses of the ServiceEntry, the IP families of the Service, or the network settings of the clusters.',
-      never: 'Do not change policies: no connection was made.',
+      never: 'Do not change policies: no connection was made, and none can be until the destination has an address.',
     },
     cites: ['istio/ztunnel 62d82653 src/state.rs', 'istio/ztunnel 62d82653 src/proxy/outbound.rs'],
   },

@@ -21,7 +21,7 @@ export const rule: Rule = {
       ],
       change:
         'Deploy the east-west gateway with class istio-east-west in the remote network, or correct its network label; let the local istiod see it.',
-      never: 'Do not change policies: no connection was made.',
+      never: 'Do not change policies: no connection was made, and a gateway that is not known admits nobody.',
     },
     cites: ['istio/ztunnel 62d82653 src/state.rs'],
   },
@@ -29,7 +29,8 @@ export const rule: Rule = {
   match(flow) {
     const error = ztunnelErrorOf(flow.record);
     if (error?.kind !== 'gateway-unknown') return null;
-    const [gateway = ''] = error.values;
+    const [place = '', address] = error.values;
+    const gateway = address === undefined ? place : `${address} of network ${place}`;
     return {
       certainty: 'certain',
       cause: `${sourceName(flow.record)} called a destination in another network, whose gateway ${gateway} ztunnel does not know or cannot use.`,

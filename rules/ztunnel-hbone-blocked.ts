@@ -18,7 +18,7 @@ export const rule: Rule = {
       printedBy:
         "The ztunnel on the node of the caller. The destination's ztunnel prints nothing, because nothing arrived.",
       confirm: [
-        'kubectl -n DESTINATION_NAMESPACE get networkpolicies -o yaml',
+        'kubectl -n DESTINATION_NAMESPACE get networkpolicies -o yaml # confirmed if one that selects the pod lists ports, and 15008 is not among them',
         'kubectl -n SOURCE_NAMESPACE get networkpolicies -o yaml',
         'kubectl -n DESTINATION_NAMESPACE get pods -o wide',
       ],

@@ -24,25 +24,34 @@ export const rule: Rule = {
       ],
       change:
         "Repair what the destination's ztunnel complains about: its connection to istiod (port 15012), or the CA.",
-      never: 'Do not change policies: none was evaluated yet.',
+      never: 'Do not change policies: none was evaluated yet; the handshake comes first.',
     },
     cites: ['istio/ztunnel 62d82653 src/tls/server.rs', 'istio/ztunnel 62d82653 src/proxy/inbound.rs'],
   },
   on: ['ztunnel/connection'],
   match(flow) {
-    if (ztunnelErrorOf(flow.record)?.kind !== 'hbone-closed') return null;
-    const relay = relayOf(flow.record);
+    const { record } = flow;
+    if (ztunnelErrorOf(record)?.kind !== 'hbone-closed') return null;
+    const relay = relayOf(record);
     if (relay !== null) {
       return {
         certainty: 'possible',
-        cause: `The waypoint or gateway ${relay}, through which ${sourceName(flow.record)} called, closed the connection in the middle of the handshake: it has no certificate, is not ready, or restarts.`,
+        cause: `The waypoint or gateway ${relay}, through which ${sourceName(record)} called, closed the connection in the middle of the handshake: it has no certificate, is not ready, or restarts.`,
         subject: ['relay'],
         unchecked: ['the reason: the log of the waypoint or gateway at the same time'],
       } satisfies Match;
     }
+    if (record.kind === 'connection' && hasWaited(record.durationMs)) {
+      return {
+        certainty: 'likely',
+        cause: `The other end took the connection from ${sourceName(record)} to ${destinationName(record)} and closed it after five seconds, the time for which a ztunnel waits for what it does not know: it got no data from istiod about the pod that was called.`,
+        subject: ['waited'],
+        unchecked: ['whether it was that: the ztunnel on the node of the destination then says "workload is unknown"'],
+      } satisfies Match;
+    }
     return {
       certainty: 'possible',
-      cause: `The other end closed the connection from ${sourceName(flow.record)} to ${destinationName(flow.record)} in the middle of the handshake: its ztunnel has no certificate for the pod, does not know it, or restarts.`,
+      cause: `The other end closed the connection from ${sourceName(record)} to ${destinationName(record)} in the middle of the handshake: its ztunnel has no certificate for the pod, does not know it, or restarts.`,
       unchecked: ['the reason: the ztunnel on the node of the destination says it at the same time'],
     } satisfies Match;
   },
@@ -70,3 +79,10 @@ export const rule: Rule = {
     ];
   },
 };
+
+/** How long ztunnel waits for data about a pod it does not know, in ms (istio/ztunnel 62d82653 src/state.rs). */
+const WAIT_MS = 5000;
+
+function hasWaited(durationMs: number | null): boolean {
+  return durationMs !== null && durationMs >= WAIT_MS && durationMs < WAIT_MS * 1.2;
+}

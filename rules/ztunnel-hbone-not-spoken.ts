@@ -22,7 +22,8 @@ export const rule: Rule = {
       ],
       change:
         'Let the application use another port than 15008, or repair the capture of the pod (restart it while istio-cni is healthy).',
-      never: 'Do not switch mutual TLS off for the destination.',
+      never:
+        'Do not switch mutual TLS off for the destination: what answers on that port is not its ztunnel, and would get the traffic in plain text.',
     },
     cites: ['istio/ztunnel 62d82653 src/proxy/pool.rs', 'istio/ztunnel 62d82653 src/tls/workload.rs'],
   },

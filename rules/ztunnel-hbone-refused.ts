@@ -17,7 +17,7 @@ export const rule: Rule = {
         'Port 15008 of the next hop answered with a reset. The mesh believes that the destination speaks HBONE, but nothing takes its traffic: the ztunnel of that node is down or starting, the pod is not captured, or the waypoint pod does not listen. Some network plugins also reject with a reset what a NetworkPolicy forbids.',
       printedBy: "The ztunnel on the node of the caller. The destination's ztunnel prints nothing.",
       confirm: [
-        'kubectl -n istio-system get pods -l app=ztunnel -o wide',
+        'kubectl -n istio-system get pods -l app=ztunnel -o wide # confirmed if that of the node is not ready',
         'kubectl -n DESTINATION_NAMESPACE get pod DESTINATION_POD -o jsonpath={.metadata.annotations}',
         'kubectl -n DESTINATION_NAMESPACE get networkpolicies',
       ],

@@ -15,13 +15,13 @@ export const rule: Rule = {
         "The kernel could not send the tunnel's packets, or the network answered with an ICMP error: no route, unreachable, host down, prohibited. A NetworkPolicy that rejects instead of dropping, a missing route, or a pod that is gone look like this.",
       printedBy: 'The ztunnel on the node of the caller.',
       confirm: [
-        'kubectl -n DESTINATION_NAMESPACE get networkpolicies -o yaml',
+        'kubectl -n DESTINATION_NAMESPACE get networkpolicies -o yaml # confirmed if one that selects the pod lists ports, and 15008 is not among them',
         'kubectl -n SOURCE_NAMESPACE get networkpolicies -o yaml',
         'kubectl get nodes -o wide',
       ],
       change:
         'Allow TCP 15008 in the NetworkPolicy (egress of the caller for "Operation not permitted" and "Permission denied"), or repair the route between the nodes.',
-      never: 'Do not delete the NetworkPolicy.',
+      never: 'Do not delete the NetworkPolicy: it guards more than this one caller. One port for one caller is enough.',
     },
     cites: ['istio/ztunnel 62d82653 src/proxy/pool.rs'],
   },

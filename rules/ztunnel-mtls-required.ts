@@ -25,9 +25,9 @@ export const rule: Rule = {
       printedBy:
         'The ztunnel on the node of the destination. The line has no src.identity and no dst.hbone_addr. The caller sees its connection closed at once.',
       confirm: [
+        'istioctl ztunnel-config workloads | grep SOURCE_IP # confirmed if the caller is missing, or its PROTOCOL is TCP',
         'kubectl get peerauthentications -A',
         'kubectl get namespace SOURCE_NAMESPACE --show-labels',
-        'istioctl ztunnel-config workloads',
       ],
       change:
         'Bring the caller into the mesh. Only if that is impossible: except the one port of the one workload, by a PeerAuthentication with a selector, mode STRICT and portLevelMtls PERMISSIVE for the port of the pod (not of the Service). Extend the PeerAuthentication that selects the workload if there is one: only the oldest counts.',

@@ -18,6 +18,7 @@ export const rule: Rule = {
       printedBy:
         'The ztunnel on the node of the caller. The destination\'s ztunnel prints the reason, mostly "connection failed: Connection refused".',
       confirm: [
+        'kubectl -n istio-system logs -l app=ztunnel --tail=-1 --prefix | grep "connection failed: " | grep DESTINATION_IP # its text says why the application was not reached',
         'kubectl -n DESTINATION_NAMESPACE get pods -o wide',
         'kubectl -n DESTINATION_NAMESPACE get endpointslices -l kubernetes.io/service-name=SERVICE',
         'kubectl -n DESTINATION_NAMESPACE exec POD -- ss -ltn',

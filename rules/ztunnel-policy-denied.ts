@@ -28,7 +28,7 @@ export const rule: Rule = {
       printedBy:
         'The ztunnel on the node of the destination (direction inbound). The ztunnel of the caller prints only "http status: 401 Unauthorized", or a success without data for plain text.',
       confirm: [
-        'kubectl -n POLICY_NAMESPACE get authorizationpolicy POLICY_NAME -o yaml',
+        'kubectl -n POLICY_NAMESPACE get authorizationpolicy POLICY_NAME -o yaml # confirmed if a rule of it fits the caller',
         'istioctl ztunnel-config policies',
       ],
       change:

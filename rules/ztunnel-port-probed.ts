@@ -15,7 +15,9 @@ export const rule: Rule = {
       meaning:
         "Something connected to the tunnel port 15008 without speaking the mesh's TLS: no client certificate, an old TLS version, plain text, or it connected and closed at once. Port scanners, load balancer health checks and TCP probes do this.",
       printedBy: 'The ztunnel on the node of the destination. Up to 1.25 it prints no addresses.',
-      confirm: ['kubectl get pods -A -o wide | grep SOURCE_IP'],
+      confirm: [
+        'kubectl get pods -A -o wide | grep SOURCE_IP # what it finds is the scanner; nothing: it is outside the cluster',
+      ],
       change: 'Ignore it, or point the health check or scanner to another port.',
       never: 'Do not switch mutual TLS off for it: no workload was refused.',
     },

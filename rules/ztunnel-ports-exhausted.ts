@@ -22,7 +22,8 @@ export const rule: Rule = {
       ],
       change:
         'Let the application keep and reuse its connections; widen net.ipv4.ip_local_port_range of the pod if the load is legitimate; run more replicas.',
-      never: 'Do not change policies: no packet was sent.',
+      never:
+        'Do not change policies: no packet was sent. Do not restart the caller only: it will use its ports up again.',
     },
     cites: ['istio/ztunnel 62d82653 src/proxy/outbound.rs'],
   },

@@ -16,7 +16,7 @@ export const rule: Rule = {
       printedBy: 'The ztunnel of the pod that was called, or of the caller; a caller in the mesh sees 400 or 503.',
       confirm: ['kubectl get pods -A -o wide | grep SOURCE_IP'],
       change: 'Ignore it, or take these ports out of the scrape or scan configuration.',
-      never: 'Do not exempt these ports from redirection.',
+      never: 'Do not exempt these ports from redirection: they are not meant to be reached, and the call would loop.',
     },
     cites: ['istio/ztunnel 62d82653 src/proxy/outbound.rs', 'istio/ztunnel 62d82653 src/proxy/inbound_passthrough.rs'],
   },

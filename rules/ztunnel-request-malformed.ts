@@ -18,7 +18,8 @@ export const rule: Rule = {
       confirm: ['kubectl get pods -A -o wide | grep SOURCE_IP', 'istioctl ztunnel-config workloads'],
       change:
         'Repair or remove the client that talks to port 15008 by itself; a newer client with an older ztunnel (up to 1.25) may ask by host name, then upgrade ztunnel.',
-      never: 'Do not open or exempt port 15008 for it.',
+      never:
+        'Do not open or exempt port 15008 for it: that port is for the mesh, and what sends such requests is not of it.',
     },
     cites: ['istio/ztunnel 62d82653 src/proxy/inbound.rs'],
   },

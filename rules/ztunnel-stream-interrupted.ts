@@ -20,13 +20,22 @@ export const rule: Rule = {
       ],
       change:
         'Nothing, unless clients complain. Then look for a policy change, a shutdown or lost pings at the same time.',
-      never: 'Do not take it for a denial.',
+      never: 'Do not take it for a denial, and do not change policies for it: connections that work end like this too.',
     },
     cites: ['istio/ztunnel 62d82653 src/copy.rs'],
   },
   on: ['ztunnel/connection'],
   match(flow) {
-    if (ztunnelErrorOf(flow.record)?.kind !== 'stream-interrupted') return null;
+    const error = ztunnelErrorOf(flow.record);
+    if (error?.kind !== 'stream-interrupted') return null;
+    if (flow.record.reporter === 'source' && error.text.startsWith('while closing connection: send: ')) {
+      return {
+        certainty: 'possible',
+        cause: `The end of ${destinationName(flow.record)} closed the connection from ${sourceName(flow.record)} while the caller was still sending: its server did, or its ztunnel cut the connection after a change of policy, a revoked certificate or lost pings.`,
+        subject: ['sending'],
+        unchecked: ['which of these: the line of the ztunnel on the node of the destination says it'],
+      } satisfies Match;
+    }
     return {
       certainty: 'likely',
       cause: `One end closed the connection from ${sourceName(flow.record)} to ${destinationName(flow.record)} while bytes were on their way. Clients that stop reading do this.`,

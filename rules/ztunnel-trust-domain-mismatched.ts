@@ -17,7 +17,7 @@ export const rule: Rule = {
       printedBy:
         'The destination\'s ztunnel names both ("SanTrustDomainError"). The caller\'s ztunnel only gets the alert CertificateUnknown, or a broken pipe.',
       confirm: [
-        'kubectl -n istio-system get configmap istio -o jsonpath={.data.mesh} | grep -i trustDomain',
+        'kubectl -n istio-system get configmap istio -o jsonpath={.data.mesh} | grep -i trustDomain # compare it with the trust domains in the line',
         'istioctl ztunnel-config certificates',
       ],
       change: 'Give all clusters of the mesh one trustDomain, or connect the two meshes through gateways.',

@@ -21,7 +21,7 @@ export const rule: Rule = {
       ],
       change:
         'If it happens around a restart of ztunnel or of a waypoint, nothing. If it stays, look for what the peer logs at that time.',
-      never: 'Do not change policies: no denial looks like this.',
+      never: 'Do not change policies: no denial looks like this, and an opened policy would not make the tunnel hold.',
     },
     cites: ['istio/ztunnel 62d82653 src/proxy/h2/client.rs'],
   },

@@ -21,7 +21,7 @@ export const rule: Rule = {
         'istioctl ztunnel-config certificates',
       ],
       change: 'Repair what the destination complains about: expired, unknown CA, revoked, or another trust domain.',
-      never: 'Do not change policies: none was evaluated yet.',
+      never: 'Do not change policies: none was evaluated yet; the certificate comes first.',
     },
     cites: ['istio/ztunnel 62d82653 src/proxy/h2/client.rs', 'rustls 0.23.40 src/client/tls13.rs'],
   },

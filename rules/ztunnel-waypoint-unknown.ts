@@ -18,7 +18,7 @@ export const rule: Rule = {
       printedBy:
         'The ztunnel on the node of the caller. "GatewayAddress { … }" in the text means that the waypoint is known but no pod of it is Ready; a plain host name that there is no such Service.',
       confirm: [
-        'kubectl get gateways.gateway.networking.k8s.io -A',
+        'kubectl get gateways.gateway.networking.k8s.io -A # confirmed if the waypoint is missing, or not PROGRAMMED',
         'kubectl get services,namespaces -A --show-labels | grep use-waypoint',
         'istioctl waypoint list -A',
       ],

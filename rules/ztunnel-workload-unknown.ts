@@ -16,14 +16,14 @@ export const rule: Rule = {
       printedBy:
         'The ztunnel on the node of the pod, for connections in both directions. The other end sees a reset after five seconds.',
       confirm: [
-        'istioctl ztunnel-config workloads',
+        'istioctl ztunnel-config workloads | grep POD # confirmed if the pod is missing',
         'kubectl -n istio-system logs -l app=ztunnel --tail=-1 --prefix | grep "XDS client"',
         'kubectl -n istio-system logs deploy/istiod --tail=200',
         'kubectl -n istio-system get pods -l app=istiod -o wide',
       ],
       change:
         'Repair the connection between ztunnel and istiod (TCP 15012), or give istiod more resources. A pod that was just created may fail for some seconds.',
-      never: 'Do not change policies: none was evaluated.',
+      never: 'Do not change policies: none was evaluated; ztunnel lacks the pod itself, and with it its policies.',
     },
     cites: ['istio/ztunnel 62d82653 src/state.rs', 'istio/ztunnel 62d82653 src/proxy.rs'],
   },

@@ -58,7 +58,18 @@ export function readUnexplained(record: RequestRecord): EnvoyFailure | null {
   if (details !== null) return status >= 400 ? guess('filter-answered', 'certain', details) : null;
   if (upstreamHost !== null || upstreamServiceMs !== null) return readAnswer(record);
   if (record.status === 0) return guess('client-left', 'possible', 'no response was sent');
-  return status >= 400 ? guessLocal(record, status) : null;
+  if (status < 400) return null;
+  return record.envoy.upstreamKnown ? guessLocal(record, status) : guessEither(record, status);
+}
+
+/**
+ * A format that does not show whether an upstream was asked: this proxy, the one of the destination or the application may
+ * have answered. Only the size of a denial is telling.
+ */
+function guessEither(record: RequestRecord, status: number): EnvoyFailure | null {
+  const sized = guessBySize(record, status, 'possible');
+  if (sized !== null) return sized;
+  return status >= 500 || isRefusal(status) ? guess('unexplained', 'possible', `status ${status}`) : null;
 }
 
 /** Formats without route names: the route for unknown destinations is the one that answers 502 with an empty body. */
@@ -70,16 +81,28 @@ function readDirectResponse({ envoy, bytesSent }: RequestRecord, status: number)
 
 function guessLocal(record: RequestRecord, status: number): EnvoyFailure | null {
   const text = `status ${status}`;
-  const [message, ...others] = jwtMessagesOfLength(status, record.bytesSent ?? -1);
-  const isRefusal = message !== undefined && (status === 401 || status === 403);
-  if (isRefusal && others.length === 0) return guess('jwt-refused', 'likely', message);
+  const sized = guessBySize(record, status, 'likely');
+  if (sized !== null) return sized;
+  // Without flags an external authorizer cannot be told from a policy, nor either from another filter.
+  if (isRefusal(status) && record.envoy.flags === null) return guess('unexplained', 'possible', text);
   if (status === 401) return guess('jwt-refused', 'possible', '');
-  if (proxyReplyOfSize(status, record.bytesSent) === 'rbac') return guess('rbac-unnamed', 'likely', '');
   if (status === 408 || status === 413) return guess('request-limit', 'likely', text);
   if (isConfiguredAnswer(record)) return guess('direct-response', 'likely', text);
   if (status === 400 && record.envoy.cluster === null) return guess('request-malformed', 'likely', text);
   if (status === 403) return guess('filter-answered', 'possible', text);
   return status >= 500 ? guess('unexplained', 'possible', text) : null;
+}
+
+/** A refusal that is as long as one of this proxy's own, and as no other. */
+function guessBySize(record: RequestRecord, status: number, certainty: EnvoyFailure['certainty']): EnvoyFailure | null {
+  const [message, ...others] = jwtMessagesOfLength(status, record.bytesSent ?? -1);
+  if (message !== undefined && others.length === 0 && isRefusal(status))
+    return guess('jwt-refused', certainty, message);
+  return proxyReplyOfSize(status, record.bytesSent) === 'rbac' ? guess('rbac-unnamed', certainty, '') : null;
+}
+
+function isRefusal(status: number): boolean {
+  return status === 401 || status === 403;
 }
 
 /** A route that was found and has no cluster answers itself. */

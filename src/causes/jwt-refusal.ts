@@ -1,4 +1,4 @@
-/** Why a token was refused, in groups that have one remedy each. */
+/** Why a token was refused, in groups that have one remedy each. `key-set`: what was fetched as keys is no usable set. */
 export type JwtReason =
   | 'missing'
   | 'expired'
@@ -7,6 +7,7 @@ export type JwtReason =
   | 'audience'
   | 'signature'
   | 'key'
+  | 'key-set'
   | 'fetch'
   | 'malformed'
   | 'several';
@@ -15,7 +16,7 @@ const DETAIL = 'jwt_authn_access_denied{';
 
 /**
  * Status texts that meshes really see and their reason (google/jwt_verify_lib src/status.cc). Anything else about a
- * `Jwks` or a key is `key`, about the token `malformed`.
+ * `Jwks` or the making of a key is `key-set`, about the token `malformed`.
  */
 const REASONS: Readonly<Record<string, JwtReason>> = {
   'Jwt is missing': 'missing',
@@ -50,10 +51,10 @@ export function parseJwtDetail(details: string | null): string | null {
 export function jwtReason(message: string): JwtReason {
   const known = Object.hasOwn(REASONS, message) ? REASONS[message] : undefined;
   if (known !== undefined) return known;
-  const aboutKeys =
-    message.startsWith('Jwks') || message.startsWith('[') || message.startsWith('X509') || message.startsWith('PEM');
-  return aboutKeys ? 'key' : 'malformed';
+  return ABOUT_KEYS.test(message) ? 'key-set' : 'malformed';
 }
+
+const ABOUT_KEYS = /^(?:Jwks|\[|X509|PEM|Failed to create BIO)/;
 
 /**
  * The status texts that a body of this many bytes may be, for formats without details: the body is the text itself. Only the

@@ -7,7 +7,7 @@ import type { DiagnosticRecord } from '../model/record.ts';
  */
 export type KnativeFailure = 'denied' | 'plaintext' | 'unreached' | 'failed';
 
-const WHAT = /Failed to probe|Failed to scrape|Failed scraping pod|unsuccessful scrape/i;
+const WHAT = /Failed to probe|Failed probing pods|Failed to scrape|Failed scraping pod|unsuccessful scrape/i;
 const ERRORS: readonly (readonly [RegExp, KnativeFailure])[] = [
   [/RBAC: access denied|(?:HTTP status|got) 403\b/, 'denied'],
   [/disconnect\/reset before headers|(?:HTTP status|got) 50[23]\b|connection reset by peer|\bEOF\b/, 'plaintext'],
@@ -25,12 +25,24 @@ export function knativeFailure(record: DiagnosticRecord): KnativeFailure | null 
   return ERRORS.find(([pattern]) => pattern.test(text))?.[1] ?? 'failed';
 }
 
-const CALLED = /https?:\/\/([\w.-]+)(?::(\d{1,5}))?\/|clusterIP ([\d.]+):(\d{1,5})/;
+/**
+ * Why activator or queue-proxy could not pass a request on. `cut`: the connection was closed before an answer. `not-listening`:
+ * the application in the same pod does not take connections; `refused`: another pod does not.
+ */
+export type ForwardFailure = 'cut' | 'not-listening' | 'refused' | 'timed-out' | 'client-left' | 'other';
 
-/** Host and port that Knative called: of a URL, or the address of a Service; null: the line names none. Untrusted text. */
-export function knativeTarget(record: DiagnosticRecord): { readonly host: string; readonly port: number } | null {
-  const match = CALLED.exec(`${record.fields['error'] ?? ''} ${record.message}`);
-  if (match === null) return null;
-  const [, host, port, address, addressPort] = match;
-  return { host: host ?? address ?? '', port: Number(port ?? addressPort ?? 80) };
+const FORWARDING = /^error reverse proxying request\b/;
+const FORWARD_ERRORS: readonly (readonly [RegExp, ForwardFailure])[] = [
+  [/context canceled|client disconnected/, 'client-left'],
+  [/dial tcp (?:127\.0\.0\.1|\[::1\]):\d+: connect: connection refused/, 'not-listening'],
+  [/connection refused/, 'refused'],
+  [/context deadline exceeded|i\/o timeout|no route to host|timeout awaiting/, 'timed-out'],
+  [/connection reset by peer|\bEOF\b|broken pipe|server closed idle connection/, 'cut'],
+];
+
+/** Reads what Knative's reverse proxies say when they answer 502 (knative/pkg network/error_handler.go); null: something else. */
+export function forwardFailure(record: DiagnosticRecord): ForwardFailure | null {
+  if (!FORWARDING.test(record.message)) return null;
+  const error = record.fields['error'] ?? '';
+  return FORWARD_ERRORS.find(([pattern]) => pattern.test(error))?.[1] ?? 'other';
 }

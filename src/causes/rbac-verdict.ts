@@ -8,8 +8,8 @@ export interface RbacVerdict {
   readonly rule: RbacId;
 }
 
-/** Only at the start: the dump before the verdict holds headers, which callers write. */
-const VERDICT = /^(?:\S+\.cc:\d+\s+)?(enforced|shadow) (allowed|denied), matched policy (\S+)/;
+/** Only at the start: the dump before the verdict holds headers, which callers write. Envoy before 1.14 names no policy. */
+const VERDICT = /^(?:\S+\.cc:\d+\s+)?(enforced|shadow) (allowed|denied)(?:, matched policy (\S+)|$)/;
 
 /** Reads a message of the logger `rbac`; null: no verdict. (envoy 1.37 source/extensions/filters/http/rbac/rbac_filter.cc) */
 export function parseRbacVerdict(message: string): RbacVerdict | null {

@@ -1,5 +1,6 @@
-import type { MeshView } from '../model/mesh.ts';
+import type { MeshView, Pod } from '../model/mesh.ts';
 import type { SpiffeId } from '../model/record.ts';
+import { remembered } from '../text/remembered.ts';
 import { identityParts } from '../text/spiffe.ts';
 
 /** Labels by which Istio marks the pods of a waypoint (istio 86c9f01f pilot/pkg/config/kube/gateway/deploymentcontroller.go). */
@@ -14,15 +15,16 @@ export function waypointSign(identity: SpiffeId | null, mesh: MeshView): 'known'
   const parts = identity === null ? null : identityParts(identity);
   if (parts === null) return null;
   const { namespace, serviceAccount } = parts;
-  const isPod = mesh.pods.some(
-    (pod) =>
-      pod.namespace === namespace &&
-      pod.serviceAccount === serviceAccount &&
-      pod.labels[CLASS_LABEL] === WAYPOINT_CLASS,
-  );
+  const isPod = waypointAccounts(mesh.pods).has(`${namespace}/${serviceAccount}`);
   if (isPod || isWaypointGateway(mesh, namespace, serviceAccount)) return 'known';
   return /(?:^|-)waypoint$/.test(serviceAccount) ? 'named' : null;
 }
+
+/** The accounts of pods of waypoints, as `namespace/name`: looked up once for all views of the same pods. */
+const waypointAccounts = remembered((pods: readonly Pod[]): ReadonlySet<string> => {
+  const waypoints = pods.filter(({ labels }) => labels[CLASS_LABEL] === WAYPOINT_CLASS);
+  return new Set(waypoints.map(({ namespace, serviceAccount }) => `${namespace}/${serviceAccount}`));
+});
 
 function isWaypointGateway(mesh: MeshView, namespace: string, name: string): boolean {
   const spec = mesh.object({ kind: 'Gateway', namespace, name })?.raw['spec'];

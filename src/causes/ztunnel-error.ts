@@ -107,6 +107,8 @@ const TEXTS: readonly Row[] = [
   ['waypoint-unready', /^unknown waypoint: waypoint GatewayAddress .*address: ([0-9A-Fa-f.:]+)/],
   ['waypoint-unknown', /^unknown waypoint: (?:waypoint )?(.*?)(?: not found)?$/],
   ['waypoint-unsupported', /^unsupported feature: hostname lookup/],
+  ['gateway-unknown', /^unknown network gateway: .*hostname: \\?"([^"\\]*)/],
+  ['gateway-unknown', /^unknown network gateway: .*network: \\?"([^"\\]*)\\?", address: ([0-9A-Fa-f.:]+)/],
   ['gateway-unknown', /^unknown network gateway: (?:network gateway )?(.*?)(?: not found)?$/],
   ['gateway-unknown', /^no gateway address: (.*)$/],
   ['unroutable', /^no valid routing destination for workload: (.*)$/],
