@@ -4,6 +4,8 @@ import { envoyFragment } from './envoy/fragment.ts';
 import { envoyJson } from './envoy/json.ts';
 import { envoyKeyValue } from './envoy/key-value.ts';
 import { defaultTextParsers } from './envoy/text.ts';
+import { kserveText } from './kserve/text.ts';
+import { kubeflowScript } from './kubeflow/script.ts';
 import { platformIstiod } from './platform/istiod.ts';
 import { platformProbe } from './platform/probe.ts';
 import { platformSandbox } from './platform/sandbox.ts';
@@ -30,6 +32,8 @@ export const parsers: readonly Parser[] = [
   platformSandbox,
   platformWebhook,
   platformIstiod,
+  kserveText,
+  kubeflowScript,
   ztunnelExit,
   ztunnelFragment,
   envoyFragment,

@@ -1,5 +1,6 @@
 import { intentJudge } from './intent/intent.ts';
-import { judge } from './judge.ts';
+import { judge, worstFirst } from './judge.ts';
+import { withPlatformFlow } from './known-flow.ts';
 import type { Finding, Rule } from './model/finding.ts';
 import { type Instant, type Line, type Origin, UNKNOWN_ORIGIN, type Wrapping } from './model/line.ts';
 import type { MeshView } from './model/mesh.ts';
@@ -7,8 +8,9 @@ import type { LogRecord, Parser } from './model/record.ts';
 import type { Remedy, Wishes } from './model/remedy.ts';
 import type { Problem, Report } from './model/report.ts';
 import type { Flow, Traffic } from './model/traffic.ts';
+import { passingJudge } from './passing/passing.ts';
 import { doubtsOn } from './remedy/doubts.ts';
-import { proposeRemedies } from './remedy/propose.ts';
+import { nothingLeftToDo, proposeRemedies } from './remedy/propose.ts';
 import { Trial } from './remedy/trial.ts';
 import { buildReport } from './report/build.ts';
 import type { LearntFormat } from './report/inputs.ts';
@@ -76,13 +78,13 @@ export class Analysis {
     const skims = !recognizer.busy && this.#parts.since === null && this.#parts.until === null;
     if (recognizer.home !== this.#home) this.#bulk.forget();
     this.#home = recognizer.home;
-    const parser = skims ? this.#bulk.count(bytes, start, end) : null;
-    if (parser !== null) {
-      recognizer.pass(parser);
+    const counted = skims ? this.#bulk.count(bytes, start, end, recognizer.recipe) : null;
+    if (counted !== null) {
+      recognizer.pass(counted);
       return;
     }
     const known = recognizer.feed({ at: { input, line }, text: bytes.toString('utf8', start, end), truncated: false });
-    if (skims && known !== null) this.#bulk.learn(bytes, known);
+    if (skims && known !== null) this.#bulk.learn(bytes, start, end, known);
   }
 
   /** Says that an input has no more lines, or none for now. Also makes an empty input known. */
@@ -118,15 +120,28 @@ export class Analysis {
     this.#bulk.forget();
     const flows = [...this.#traffic.flows.values()];
     const notable = flows.filter((flow) => flow.samples.length > 0);
-    const worked = flows.filter((flow) => flow.samples.length === 0 && flow.record.kind !== 'diagnostic');
+    const unnotable = flows.filter((flow) => flow.samples.length === 0);
+    const worked = unnotable.filter(({ record }) => record.kind !== 'diagnostic');
+    const quiet = unnotable.filter(({ record }) => record.kind === 'diagnostic');
     const incidents = joinEnds(notable);
     const judged = judge(incidents, rules, mesh);
+    const passing = passingJudge({ failed: notable, worked, quiet }, mesh);
     const withIntent = intentJudge({ failed: notable, worked }, mesh);
-    const findings = judged.findings.slice(0, MAX_FINDINGS).map(withIntent);
+    const over = new Set<Finding>();
+    const settled = judged.findings.map((finding) => {
+      const passed = passing(finding);
+      if (passed?.isOver === true) over.add(passed.finding);
+      return passed?.finding ?? finding;
+    });
+    settled.sort(worstFirst);
+    const findings = settled
+      .slice(0, MAX_FINDINGS)
+      .map((finding) => (over.has(finding) ? finding : withPlatformFlow(withIntent(finding), mesh)));
     const remedyProblems: Problem[] = [];
     const trial = new Trial(mesh, worked, this.#parts.wishes, withIntent);
     const byId = new Map(rules.map((rule) => [rule.meta.id, rule]));
     const remediesOf = (finding: Finding): readonly Remedy[] => {
+      if (over.has(finding)) return [nothingLeftToDo(finding)];
       const proposed = proposeRemedies(finding, byId.get(finding.ruleId) ?? null, trial);
       remedyProblems.push(...proposed.problems);
       return proposed.remedies;
@@ -138,7 +153,7 @@ export class Analysis {
       traffic: this.#traffic,
       mesh,
       findings,
-      untold: judged.findings.slice(MAX_FINDINGS),
+      untold: settled.slice(MAX_FINDINGS),
       remediesOf,
       learnt: this.#learnt,
       problems: [...this.#problems, ...this.#spanProblem(), ...clockProblems(incidents), ...judged.problems],

@@ -5,7 +5,9 @@
  */
 import { inferFormat, parsers, wrappings } from '../parsers/index.ts';
 import { rules } from '../rules/index.ts';
+import { staticRules } from '../rules/static/index.ts';
 import { Analysis } from './analyze.ts';
+import { lintMesh } from './lint/lint.ts';
 import { unknownMesh } from './mesh/view.ts';
 import type { Rule } from './model/finding.ts';
 import type { Instant, Line } from './model/line.ts';
@@ -13,6 +15,7 @@ import type { MeshView } from './model/mesh.ts';
 import type { Parser } from './model/record.ts';
 import { NO_WISHES, type Wishes } from './model/remedy.ts';
 import type { Report } from './model/report.ts';
+import type { StaticRule } from './model/static.ts';
 import { ownFormat } from './own-formats.ts';
 
 export { envoyJsonParser, envoyTextParser } from '../parsers/envoy/index.ts';
@@ -25,6 +28,7 @@ export type * from './model/policy.ts';
 export type * from './model/record.ts';
 export type * from './model/remedy.ts';
 export type * from './model/report.ts';
+export type * from './model/static.ts';
 export type * from './model/traffic.ts';
 export type * from './model/way.ts';
 export { decide } from './policy/decide.ts';
@@ -34,7 +38,7 @@ export type { Probe, ProbeDestination, ProbeRequest, ProbeSource } from './polic
 export { renderJson } from './render/json.ts';
 export { renderTerminal } from './render/terminal.ts';
 export { reportSchema } from './report/schema.ts';
-export { parsers, rules, wrappings };
+export { parsers, rules, staticRules, wrappings };
 
 /** What `analyze` may be told. */
 export interface AnalyzeOptions {
@@ -83,4 +87,19 @@ export async function analyze(
   }
   for (const input of inputs) analysis.end(input);
   return analysis.report(options.generatedAt, false);
+}
+
+/** What `lint` may be told. */
+export interface LintOptions {
+  /** When the report is made, RFC 3339 in UTC with microseconds; the library reads no clock. */
+  readonly generatedAt: Instant;
+  readonly rules?: readonly StaticRule[];
+}
+
+/**
+ * What manifests alone show to be wrong, without any log: policies that cannot do what they say. Give a mesh of `deployed`
+ * objects where workloads are known by their manifests only.
+ */
+export function lint(mesh: MeshView, { generatedAt, rules: asked = staticRules }: LintOptions): Report {
+  return lintMesh({ rules: asked, mesh, tool: { name: 'meshmend', version: 'library' }, generatedAt, problems: [] });
 }

@@ -1,3 +1,5 @@
+import { contradictionOf } from './causes/contradiction.ts';
+import { proberOf } from './causes/prober.ts';
 import { destinationEnd, sourceEnd } from './mesh/ends.ts';
 import { missingEnd } from './missing-end.ts';
 import {
@@ -8,10 +10,12 @@ import {
   LEVELS,
   type Level,
   type Match,
+  POLICY_CATEGORIES,
   type Rule,
   type SourceEnd,
 } from './model/finding.ts';
 import type { MeshView, ObjectRef } from './model/mesh.ts';
+import type { LogRecord } from './model/record.ts';
 import type { Problem } from './model/report.ts';
 import type { Flow, Sample } from './model/traffic.ts';
 import { fingerprint } from './text/fingerprint.ts';
@@ -91,13 +95,35 @@ function claimOf(
     others.map(({ record }) => destinationEnd(record, mesh)),
     DESTINATION_FILLED,
   );
+  const match = asked(best.match, best.rule, incident.flow.record);
   return {
-    ...best,
+    rule: best.rule,
+    match: doubted(match, incident.flow.record),
     incident,
     source,
     destination,
-    fingerprint: subjectHash(best.rule, best.match, source, destination),
+    fingerprint: subjectHash(best.rule, match, source, destination),
   };
+}
+
+/** What a rule says, with the doubt that the line itself casts on it. */
+function doubted(match: Match, record: LogRecord): Match {
+  const against = contradictionOf(record);
+  if (against === null) return match;
+  const certainty = CERTAINTIES[Math.max(CERTAINTIES.indexOf(match.certainty), CERTAINTIES.indexOf(against.atMost))];
+  return { ...match, certainty: certainty ?? match.certainty, unchecked: [against.told, ...(match.unchecked ?? [])] };
+}
+
+/**
+ * What a rule says, with who called where that was only to see whether something answers. Nobody misses the answer, unless a
+ * policy keeps a probe from what somebody set up; a scanner is kept out rightly.
+ */
+function asked(match: Match, { meta }: Rule, record: LogRecord): Match {
+  const prober = proberOf(record);
+  if (prober === null) return match;
+  const isKept = prober.kind !== 'scanner' && POLICY_CATEGORIES.has(match.category ?? meta.category);
+  const told = { ...match, cause: `${match.cause} ${prober.told}`, subject: [...(match.subject ?? []), prober.kind] };
+  return isKept ? told : { ...told, level: 'note' };
 }
 
 /** One end with what it leaves out taken from the other lines of the failure, where those agree. */
@@ -228,7 +254,8 @@ function lineOf(other: Flow, { samples }: Flow): readonly Sample[] {
   return same === undefined ? other.samples.slice(0, 1) : [same];
 }
 
-function worstFirst(a: Finding, b: Finding): number {
+/** The order in which findings are told: by level, then by how often, then always the same. */
+export function worstFirst(a: Finding, b: Finding): number {
   return (
     LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level) || b.count - a.count || (a.fingerprint < b.fingerprint ? -1 : 1)
   );

@@ -20,7 +20,16 @@ export function missingEnd({ flow, others, isJoined }: Incident, mesh: MeshView)
     flow.firstSeen === null ? '' : ` --since-time=${flow.firstSeen.slice(0, 'YYYY-MM-DDTHH:MM'.length)}:00Z`;
   const isRelayed = printer === 'relay' || (printer === 'destination-ztunnel' && relayOf(record) !== null);
   const missing = (isRelayed ? relayEnd : ENDS[printer])(record, since, mesh);
-  return missing === null ? null : `not in the input, and may name the cause: ${missing.whose}: ${missing.command}`;
+  if (missing === null) return null;
+  const elsewhere = otherCluster(record);
+  const where = elsewhere === null ? '' : `, in cluster ${elsewhere} (add the --context of it)`;
+  return `not in the input, and may name the cause: ${missing.whose}${where}: ${missing.command}`;
+}
+
+/** The cluster of the other end, where the line tells that it is another one than that of the proxy which printed it. */
+function otherCluster({ reporter, source, destination }: Called): string | null {
+  const [own, other] = reporter === 'destination' ? [destination, source] : [source, destination];
+  return own.cluster === null || other.cluster === own.cluster ? null : other.cluster;
 }
 
 interface Missing {

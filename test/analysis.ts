@@ -7,15 +7,22 @@ import type { Category } from '../src/model/finding.ts';
 import type { MeshView } from '../src/model/mesh.ts';
 import { NO_WISHES, type Wishes } from '../src/model/remedy.ts';
 import type { Report } from '../src/model/report.ts';
+import { ownFormat } from '../src/own-formats.ts';
 
 /** A moment for reports made in tests. */
 export const SOME_TIME = '2026-01-02T03:04:05.000000Z';
 
-/** A run with all parsers and rules that has read nothing yet. */
-export function analysisOf(mesh: MeshView = unknownMesh, wishes: Partial<Wishes> = {}): Analysis {
+/** A run with all parsers and rules that has read nothing yet. `format`: what the operator gives as `--access-log-format`. */
+export function analysisOf(
+  mesh: MeshView = unknownMesh,
+  wishes: Partial<Wishes> = {},
+  format: string | null = null,
+): Analysis {
   const tool = { name: 'meshmend', version: 'test' };
+  const given = format === null ? [] : [{ source: '--access-log-format', format, isMeant: true }];
+  const own = ownFormat(given, mesh).parser;
   return new Analysis({
-    parsers,
+    parsers: own === null ? parsers : [own, ...parsers],
     wrappings,
     rules,
     mesh,
@@ -31,8 +38,9 @@ export function reportOn(
   inputs: Readonly<Record<string, string>>,
   mesh: MeshView = unknownMesh,
   wishes: Partial<Wishes> = {},
+  format: string | null = null,
 ): Report {
-  const analysis = analysisOf(mesh, wishes);
+  const analysis = analysisOf(mesh, wishes, format);
   for (const [input, text] of Object.entries(inputs)) {
     const lines = text.split('\n');
     if (lines.at(-1) === '') lines.pop();

@@ -107,6 +107,25 @@ describe('messages of kubectl and the kubelet in a log', () => {
     ['failed to create fsnotify watcher: too many open files', 'cut there'],
     ['failed to get logs: x', 'missing'],
     ['Defaulted container "istio-proxy" out of: istio-proxy, app', 'other containers'],
+    ['Defaulting container name to app.', 'other containers'],
+    ['Error from server (BadRequest): previous terminated container "app" in pod "web-1" not found', 'did not restart'],
+    ['error: You must be logged in to the server (Unauthorized)', 'refused'],
+    ['The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?', 'not reached'],
+    ["E1121 12:05:48.841732    7 memcache.go:265] couldn't get current server API group list: x", 'not reached'],
+    ['rpc error: code = Unavailable desc = error reading from server: EOF', 'runtime failed'],
+    ['No resources found in shop namespace.', 'nothing was found'],
+    ['error: container app is not valid for pod web-1', 'missing'],
+    ['failed to watch *v1.Pod: unknown', 'stopped following'],
+    ['+ web-7d9f8b6c5-x2x4z › istio-proxy', 'before may be missing'],
+    ['- shop web-7d9f8b6c5-x2x4z › istio-proxy', 'cut there'],
+    ['-- No entries --', 'no entries'],
+    ['-- Boot 0123456789abcdef0123456789abcdef --', 'started anew'],
+    ['Suppressed 1234 messages from k3s.service', 'gaps'],
+    ["tail: '/var/log/pods/a/0.log' has been replaced;  following new file", 'rotated'],
+    ['2026/11/21 12:05:48 Query failed: Run out of attempts while querying the server', 'log server'],
+    ['Error response from daemon: No such container: web', 'Docker'],
+    ['ERROR: (gcloud.logging.read) PERMISSION_DENIED: x', 'cloud'],
+    ["Job's log exceeded limit of 4194304 bytes.", 'CI system'],
     ['error: you are attempting to follow 6 log streams, but maximum allowed concurrency is 5', 'missing'],
   ])('%s', (message, meaning) => {
     const report = reportOn({ log: [ENVOY, message].join('\n') });
@@ -121,6 +140,7 @@ describe('messages of kubectl and the kubelet in a wrapping', () => {
     ['CRI', '2026-01-02T03:04:05.123456789Z stderr F error: unexpected EOF'],
     ['kubectl --timestamps', '2026-01-02T03:04:05.123456789Z unable to retrieve container logs for containerd://0f'],
     ['Docker json-file', '{"log":"unexpected EOF\\n","stream":"stderr","time":"2026-01-02T03:04:05.123456789Z"}'],
+    ['kubectl --prefix', '[pod/web-1/istio-proxy] rpc error: code = Unavailable desc = the log is cut there'],
     ['two of them', '[pod/web-1/istio-proxy] 2026-01-02T03:04:05.123456789Z rpc error: code = NotFound desc = gone'],
   ])('%s', (_what, message) => {
     const tally = tallyOf([ENVOY, message]);
@@ -194,6 +214,30 @@ describe('documents', () => {
     expect(tallyOf([text])).toMatchObject({ lines: 1, skipped: 1 });
     const lines = JSON.stringify({ events: [{ message: 'a' }] }, null, 2).split('\n');
     expect(tallyOf(lines)).toMatchObject({ lines: lines.length, skipped: lines.length });
+  });
+
+  it.each([
+    ['quoted in a ticket', (line: string) => `> ${line}`],
+    ['in the log of a container', (line: string) => `2026-11-21T12:05:48.841732001Z stdout F ${line}`],
+    ['in the JSON of a collector', (line: string) => JSON.stringify({ log: line, kubernetes: { pod_name: 'a' } })],
+    ['behind a prefix in a quote', (line: string) => `> [pod/a/b] ${line}`],
+  ])('%s are read, laid out or in one line', (_what, wrap) => {
+    for (const blanks of [undefined, 2]) {
+      const lines = JSON.stringify(answer, null, blanks).split('\n').map(wrap);
+      expect(tallyOf(lines)).toMatchObject({ lines: lines.length, records: 1, skipped: 0, malformed: 0 });
+    }
+    const table = ['"_time","_raw"', `x,"${ENVOY.replaceAll('"', '""')}"`].map(wrap);
+    expect(tallyOf(table)).toMatchObject({ lines: 2, records: 1 });
+  });
+
+  it('over many lines each, of one record that runs over several of them', () => {
+    const dump = [
+      "2026-11-21T12:19:17.007757Z\tdebug\tenvoy rbac rbac_filter.cc:266\tchecking request: requestedServerName: , sourceIP: 10.0.0.1:80, ssl: none, headers: ':authority', 'web'",
+      "':path', '/api'",
+      '\tthread=21',
+    ];
+    const lines = dump.flatMap((MESSAGE) => JSON.stringify({ MESSAGE, _HOSTNAME: 'a' }, null, 2).split('\n'));
+    expect(tallyOf(lines)).toMatchObject({ lines: 12, records: 1, joined: 11 });
   });
 
   it('that break off leave the lines behind them alone', () => {

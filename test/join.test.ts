@@ -68,6 +68,7 @@ const ENVOY: EnvoyFacts = {
   flags: [],
   details: null,
   detailsKnown: true,
+  upstreamKnown: true,
   termination: null,
   transportFailure: null,
   upstreamHost: null,
@@ -332,6 +333,22 @@ describe('the missing end', () => {
     );
   });
 
+  it('is in the other cluster where the line tells so', () => {
+    const source = lineOf(EVENT, 'source') as ConnectionRecord;
+    const between = (from: string | null, to: string | null): string | null =>
+      told({
+        ...source,
+        source: { ...source.source, cluster: from },
+        destination: { ...source.destination, cluster: to },
+      });
+    expect(between('east', 'west')).toMatch(
+      /of the destination, in cluster west \(add the --context of it\): kubectl /,
+    );
+    for (const one of [between('east', 'east'), between(null, 'west'), between('east', null)]) {
+      expect(one).not.toContain('--context');
+    }
+  });
+
   it('is the waypoint or gateway that is the next hop', () => {
     const source = lineOf(EVENT, 'source') as ConnectionRecord;
     const destination = {
@@ -490,5 +507,46 @@ describe('lines of three programs about one failure', () => {
     expect(findings.map(({ ruleId, count, evidence }) => [ruleId, count, evidence.length])).toEqual([
       ['envoy-rbac-denied-none', 1, 2],
     ]);
+  });
+
+  it.each([
+    ['[C12][S345] ', 'text'],
+    ['[Tags: "ConnectionId":"12","StreamId":"345"] ', 'text'],
+    ['', 'text'],
+    ['[Tags: "ConnectionId":"12","StreamId":"345"] ', 'json'],
+  ])('the verdict of the RBAC filter in the debug log, tagged %s, as %s', (tags, layout) => {
+    const access =
+      '[2026-11-21T12:40:18.200Z] "GET /admin HTTP/1.1" 403 - rbac_access_denied_matched_policy[ns[shop]-policy[a]-rule[0]] - "-" 0 19 0 - "-" "curl/8" "7dbec14f-034d-4c12-bbba-057298a480b7" "web.shop" "-" inbound|8080|| - 10.244.1.10:8080 10.244.2.20:50100 - default';
+    const said = (policy: string): string =>
+      `${tags}enforced denied, matched policy ns[shop]-policy[${policy}]-rule[0]`;
+    const debug = (policy: string): string =>
+      layout === 'json'
+        ? JSON.stringify({
+            level: 'debug',
+            time: '2026-11-21T12:40:18.200500Z',
+            scope: 'envoy rbac',
+            msg: `source/rbac_filter.cc:233\t${said(policy)}\tthread=21`,
+          })
+        : `2026-11-21T12:40:18.200500Z\tdebug\tenvoy rbac source/rbac_filter.cc:233\t${said(policy)}\tthread=21`;
+    const told = (policy: string): readonly string[] =>
+      reportOn({ log: `${access}\n${debug(policy)}\n` }).findings.map(({ ruleId, count, evidence }) =>
+        [ruleId, count, evidence.length].join(' '),
+      );
+    expect(told('a')).toEqual(['envoy-rbac-denied-rule 1 2']);
+    // Another policy's verdict is of another request.
+    expect(told('b')).toHaveLength(2);
+  });
+
+  it('pods of one name in two namespaces are not joined', () => {
+    const debug =
+      '2026-11-21T12:40:18.200500Z\tdebug\tenvoy rbac source/rbac_filter.cc:233\tenforced denied, matched policy none\tthread=21';
+    const access =
+      '[2026-11-21T12:40:18.200Z] "GET / HTTP/1.1" 403 - rbac_access_denied_matched_policy[none] - "-" 0 19 0 - "-" "curl/8" "7dbec14f-034d-4c12-bbba-057298a480b7" "web.shop" "-" inbound|8080|| - 10.244.1.10:8080 10.244.2.20:50100 - default';
+    const told = (namespace: string): number =>
+      reportOn({
+        'b.tgz!proxies/shop/web-0/istio-proxy.log': access,
+        [`b.tgz!proxies/${namespace}/web-0/istio-proxy.log`]: namespace === 'shop' ? `${access}\n${debug}` : debug,
+      }).findings.length;
+    expect([told('shop'), told('batch')]).toEqual([1, 2]);
   });
 });

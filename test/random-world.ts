@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { KubeObject, MeshView, Pod } from '../src/model/mesh.ts';
 import type { PeerAuthentication } from '../src/model/policy.ts';
 import { decodeAuthorizationPolicy, decodePeerAuthentication } from '../src/policy/decode.ts';
-import { remembered } from '../src/policy/remembered.ts';
+import { remembered } from '../src/text/remembered.ts';
 import { identityOf, principalOf } from '../src/text/spiffe.ts';
 import type { NaivePolicy } from './naive-envoy.ts';
 import { naiveDecide as naiveAtZtunnel } from './naive-ztunnel.ts';

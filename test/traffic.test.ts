@@ -239,3 +239,25 @@ describe('joining both ends', () => {
     );
   });
 });
+
+describe('who printed a record', () => {
+  const from = (pod: string | null, namespace: string | null, cluster: string | null, input = 'a.log'): string =>
+    flowKey(connection(1, { origin: { ...UNKNOWN_ORIGIN, pod, namespace, cluster }, at: { input, line: 1 } }));
+
+  it('tells pods of one name in two namespaces or clusters apart', () => {
+    const keys = [from('web-0', 'shop', null), from('web-0', 'batch', null), from('web-0', 'shop', 'east')];
+    expect(new Set(keys).size).toBe(3);
+  });
+
+  it('tells the archives and folders of two clusters apart, and no two logs of one', () => {
+    const of = (input: string): string => from('web-0', 'shop', null, input);
+    expect(of('east.tgz!proxies/shop/web-0/istio-proxy.log')).not.toBe(
+      of('west.tgz!proxies/shop/web-0/istio-proxy.log'),
+    );
+    expect(of('east/proxies/shop/web-0/istio-proxy.log')).not.toBe(of('west/proxies/shop/web-0/istio-proxy.log'));
+    expect(of('east.tgz!proxies/shop/web-0/istio-proxy.log')).toBe(
+      of('east.tgz!proxies/shop/web-0/istio-proxy.prev.log'),
+    );
+    expect(of('a.log')).toBe(of('b.log'));
+  });
+});

@@ -159,7 +159,9 @@ describe.each(worlds)('a verified change in a mesh of %s', (name, world, runs) =
         expect(changing(report)).toEqual([]);
         // Whether a NetworkPolicy was what dropped a connection, no log says.
         const told = report.findings[0]?.remedies[0]?.summary;
-        expect(told).toMatch(/^(?:Nothing to do:|No NetworkPolicy of the mesh given stops )/);
+        expect(told).toMatch(
+          /^(?:Nothing to do:|By the objects given NetworkPolicy |No NetworkPolicy of the mesh given stops )/,
+        );
       }),
       { numRuns: Math.ceil(runs / 4) },
     );

@@ -7,7 +7,7 @@ const GITHUB = new RegExp(String.raw`^[^\t]{1,200}\t[^\t]{1,200}\t\ufeff?(${STAM
 /** The stream's number, `O` or `E`, and `+` where the line before goes on (GitLab Runner, FF_TIMESTAMPS). */
 const GITLAB = new RegExp(`^(${STAMP}) [0-9a-f]{2}[OE][ +]`);
 /** Envoy's own lines begin so too, and go on with a quote. */
-const JENKINS = new RegExp(String.raw`^\[(${STAMP})\] {1,2}(?![\s"])`);
+const JENKINS = new RegExp(String.raw`^\[(${STAMP})\] (?! ?")`);
 
 /**
  * `JOB\tSTEP\tTIME L` (gh run view --log), `TIME 01O L` (GitLab), `[TIME] L` (Jenkins). What GitHub and Azure DevOps save, `TIME

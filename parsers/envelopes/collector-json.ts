@@ -1,5 +1,6 @@
 import type { DocumentReader, Unwrapped, Wrapping } from '../../src/model/line.ts';
 import { jsonText, parseJsonObject } from '../../src/text/json-line.ts';
+import { holdsLines } from '../../src/text/line-start.ts';
 import { streamOf } from '../../src/text/stream.ts';
 import { beginJsonDocument } from './json/document.ts';
 import { type Json, lineObject, lineText, originOf, timeOf } from './json/fields.ts';
@@ -15,7 +16,8 @@ export const collectorJson: Wrapping = {
     const record = BEGIN.test(text) ? parseJsonObject(text.replace(AROUND, '')) : null;
     if (record === null || isDocker(record)) return null;
     const line = lineText(record) ?? jsonText(lineObject(record));
-    if (line === null) return null;
+    // Of many lines each is read on its own.
+    if (line === null || holdsLines(line)) return null;
     return {
       payload: line.replace(/\r?\n$/, ''),
       time: timeOf(record),

@@ -35,9 +35,12 @@ export const csv: Wrapping = {
 
 const MAX_HEADER = 4096;
 
+/** Names of columns, before which no mark of another wrapping stands. */
+const NAME = /^[A-Za-z_@][^"'<>[\]{}|]{0,127}$/;
+
 /** A line's column, and another that such tables have; Splunk's `_raw` may stand alone. */
 function isHeader(columns: readonly string[]): boolean {
-  if (columns.length > MAX_COLUMNS) return false;
+  if (columns.length > MAX_COLUMNS || !columns.every((name) => name === '' || NAME.test(name))) return false;
   const lines = columns.filter((name) => LINES.has(name.toLowerCase()));
   return (
     lines.length > 0 &&

@@ -1,8 +1,11 @@
 import { UNKNOWN_ORIGIN, type Wrapping } from '../../src/model/line.ts';
 
-const PREFIX = /^([A-Za-z0-9][A-Za-z0-9_.-]{0,127}) {0,128}[|│](?: |$)/;
+const PREFIX = /^([A-Za-z0-9][A-Za-z0-9_.@-]{0,127}) {0,128}[|│](?: |$)/;
 
-/** `service-1  | L`: the name is padded to the longest one (docker compose pkg/compose, log formatter); `web │ L` (Tilt). */
+/**
+ * `service-1  | L`: the name is padded to the longest one (docker compose pkg/compose, log formatter); `web │ L` (Tilt), `web.1.ID@NODE | L`
+ * (docker service logs).
+ */
 export const dockerCompose: Wrapping = {
   id: 'docker-compose',
   title: 'docker compose logs',

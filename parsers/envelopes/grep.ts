@@ -4,8 +4,8 @@ import { UNKNOWN_ORIGIN, type Wrapping } from '../../src/model/line.ts';
 const START = String.raw`(?=[[{]|\d{4}-\d\d-\d\d[T ]\d\d:)`;
 const NUMBER = /^\d{1,10}:/;
 /** The hour of a date before the first colon makes no name of a file. */
-const FILE_AND_NUMBER = /^[^:]{1,512}(?<!\d-\d\d[T ]\d\d):\d{1,10}:/;
-const FILE = new RegExp(`^[^:]{1,512}:${START}`);
+const FILE_AND_NUMBER = /^(?:[A-Za-z]:\\)?[^:]{1,512}(?<!\d-\d\d[T ]\d\d):\d{1,10}:/;
+const FILE = new RegExp(String.raw`^(?:[A-Za-z]:\\)?[^:]{1,512}:${START}`);
 /** Names hold dashes too, so the first one counts behind which a line may begin. */
 const CONTEXT = new RegExp(String.raw`^(?:[^:]{1,512}?-)??(?:\d{1,10}-)?${START}`);
 
@@ -14,7 +14,7 @@ const FORMS = [NUMBER, CONTEXT, FILE_AND_NUMBER, FILE];
 
 /**
  * `FILE:NUMBER:L`, `FILE:L`, `NUMBER:L`, and the same with `-` around a match (GNU grep -n, -H, -C; zgrep, ripgrep without
- * heading). Names with a colon are not known.
+ * heading; findstr, Select-String). Names with a colon are not known but for a drive's.
  */
 export const grep: Wrapping = {
   id: 'grep',

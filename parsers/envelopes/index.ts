@@ -11,16 +11,19 @@ import { fluent } from './fluent.ts';
 import { grafanaText } from './grafana-text.ts';
 import { grep } from './grep.ts';
 import { htmlEntities } from './html-entities.ts';
+import { htmlTags } from './html-tags.ts';
 import { klog } from './klog.ts';
 import { kubectlPrefix } from './kubectl-prefix.ts';
 import { kubectlTimestamps } from './kubectl-timestamps.ts';
 import { kubetail } from './kubetail.ts';
 import { logcli } from './logcli.ts';
+import { logfmt } from './logfmt.ts';
 import { markdownEscapes } from './markdown-escapes.ts';
 import { markdownQuote } from './markdown-quote.ts';
 import { memberLine } from './member-line.ts';
 import { namePrefix } from './name-prefix.ts';
 import { numbered } from './numbered.ts';
+import { pythonBytes } from './python-bytes.ts';
 import { stern } from './stern.ts';
 import { syslog } from './syslog.ts';
 import { typography } from './typography.ts';
@@ -48,7 +51,10 @@ export const wrappings: readonly Wrapping[] = [
   grafanaText,
   ciJob,
   memberLine,
+  logfmt,
+  pythonBytes,
   markdownQuote,
+  htmlTags,
   numbered,
   grep,
   namePrefix,

@@ -2,10 +2,10 @@ import { UNKNOWN_ORIGIN, type Wrapping } from '../../src/model/line.ts';
 import { closingQuote } from '../../src/text/rust-debug.ts';
 import { parseInstant } from '../../src/text/time.ts';
 
-const STAMP = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})) \{/;
+const STAMP = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2}))[ \t]?\{/;
 const LABEL = /([A-Za-z_][A-Za-z0-9_]{0,63})="([^"\\]{0,253})"/g;
 
-/** `TIME {app="ztunnel", pod="…"}  L`: the labels are padded, the line is trimmed (grafana/loki pkg/logcli/output). */
+/** `TIME {app="ztunnel", pod="…"}  L`: the labels are padded, the line is trimmed (grafana/loki pkg/logcli/output); Promtail's dry run. */
 export const logcli: Wrapping = {
   id: 'logcli',
   title: 'logcli (Loki)',

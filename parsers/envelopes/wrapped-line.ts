@@ -24,7 +24,8 @@ export const wrappedLine: Wrapping = {
   title: 'lines broken at the edge of a page',
   unwrap: () => null,
   begin(text): DocumentReader | null {
-    return text.length >= MIN_WIDTH && text.length <= MAX_LENGTH && BEGIN.test(text) ? new WrappedReader() : null;
+    const isPart = text.length >= MIN_WIDTH && text.length <= MAX_LENGTH && BEGIN.test(text) && !isWhole(text);
+    return isPart ? new WrappedReader() : null;
   },
 };
 

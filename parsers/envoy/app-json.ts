@@ -3,7 +3,7 @@ import type { DiagnosticRecord, Parsed } from '../../src/model/record.ts';
 import { jsonText, parseJsonObject } from '../../src/text/json-line.ts';
 import { redactSecrets } from '../../src/text/redact.ts';
 import { parseInstant } from '../../src/text/time.ts';
-import { severityOf } from './app-line.ts';
+import { envoyFields, readEnvoyMessage, severityOf } from './app-line.ts';
 import { proxyOfScope } from './components.ts';
 import { readMessageFields } from './rbac-dump.ts';
 import { readTime } from './record.ts';
@@ -34,7 +34,10 @@ function istioLine(line: Json, envelope: Envelope): Parsed {
   if (severity === null || !MICROSECONDS.test(time) || !(isScoped || scope === undefined)) return null;
   const name = isScoped ? scope : 'default';
   const proxy = proxyOfScope(name, msg, envelope.origin);
-  return diagnostic(line, envelope, { proxy, severity, scope: name, message: msg, time: parseInstant(time) });
+  const spoken = { proxy, severity, scope: name, message: msg, time: parseInstant(time) };
+  if (!name.startsWith('envoy ')) return diagnostic(line, envelope, spoken);
+  const said = readEnvoyMessage(msg);
+  return diagnostic({ ...line, ...envoyFields(said) }, envelope, { ...spoken, message: said.message });
 }
 
 /** Components of Knative, as the first part of their logger's name (knative/serving cmd). */

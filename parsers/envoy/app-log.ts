@@ -3,7 +3,7 @@ import type { DiagnosticRecord, LogRecord, Parsed, Parser } from '../../src/mode
 import { redactSecrets } from '../../src/text/redact.ts';
 import { parseInstant } from '../../src/text/time.ts';
 import { readAppJson } from './app-json.ts';
-import { type AppLine, splitAppLine, splitEnvoyLine } from './app-line.ts';
+import { type AppLine, envoyFields, splitAppLine, splitEnvoyLine } from './app-line.ts';
 import { proxyOfScope } from './components.ts';
 import { isDumpLine, readMessageFields } from './rbac-dump.ts';
 
@@ -39,9 +39,7 @@ function fromLine(line: AppLine | null, envelope: Envelope): Parsed {
   if (line === null) return null;
   if (line.isOpen) return { kind: 'unfinished' };
   const time: Instant | null = line.time === null ? null : parseInstant(line.time);
-  const fields: Record<string, string> = readMessageFields(line.scope, line.message);
-  if (line.source !== null) fields['source'] = line.source;
-  if (line.thread !== null) fields['thread'] = line.thread;
+  const fields = { ...readMessageFields(line.scope, line.message), ...envoyFields(line) };
   return {
     kind: 'diagnostic',
     at: envelope.at,

@@ -8,7 +8,7 @@ import { defaultTextParsers } from './text.ts';
 /**
  * What is left of an access log line in tickets and runbooks: the bracket or the time lost, the end cut off or replaced by
  * dots, or nothing but `403 rbac_access_denied_matched_policy[none]`. Needs a details text or a flag that Envoy prints
- * right behind a status; whole lines are left to the other parsers.
+ * right behind a status, or a details text that cannot be anything else; whole lines are left to the other parsers.
  */
 export const envoyFragment: Parser = {
   id: 'envoy-fragment',
@@ -16,7 +16,10 @@ export const envoyFragment: Parser = {
   takesParts: true,
   parse(envelope: Envelope): Parsed {
     const { payload } = envelope;
-    if (payload.length > MAX_LENGTH || !STATUS.test(payload) || isWhole(envelope)) return null;
+    if (payload.length > MAX_LENGTH) return null;
+    const bare = BARE.exec(payload)?.[1];
+    if (bare !== undefined) return bareDetails(envelope, bare);
+    if (!STATUS.test(payload) || isWhole(envelope)) return null;
     const text = payload.replace(LABEL, '');
     return mended(envelope, text) ?? headOf(envelope, text) ?? (CUT_OFF.test(text) ? CUT : null);
   },
@@ -74,8 +77,8 @@ function headOf(envelope: Envelope, text: string): Parsed {
   const details = isKnownDetails(word) ? word : null;
   const termination = details === null ? (TERMINATION.exec(rest)?.[1] ?? null) : null;
   if (details === null && termination === null && !areKnownFlags(flags)) return null;
-  // Without the request only the bare answer counts: anything may begin with a number and go on.
-  if (request === null && (details === null || rest.trim() !== '')) return null;
+  // Without the request only the bare answer counts, or what its next columns show: anything may begin with a number and go on.
+  if (request === null && !isBare(details, rest) && !(flags !== '' && COLUMNS.test(rest))) return null;
   const row = requestRow(request);
   row[COLUMN.status] = status;
   row[COLUMN.flags] = flags === '' ? null : flags;
@@ -83,6 +86,23 @@ function headOf(envelope: Envelope, text: string): Parsed {
   row[COLUMN.termination] = termination;
   row[COLUMN.transportFailure] = TRANSPORT.exec(rest)?.[1] ?? null;
   row[COLUMN.cluster] = CLUSTER.exec(rest)?.[1] ?? null;
+  return toRecord(row, envelope, 'envoy-fragment');
+}
+
+function isBare(details: string | null, rest: string): boolean {
+  return details !== null && rest.trim() === '';
+}
+
+/** Termination details, if the format has them, and the quoted reason of the upstream; before 1.9 two quoted columns. */
+const COLUMNS = /^(?: -)? "[^"]{0,512}"(?: "| \d|$)/;
+
+/** The details alone, perhaps with their key: no other program has such texts. */
+const BARE =
+  /^\s{0,64}(?:response_code_details\s?[:=]\s?)?((?:rbac_access_denied_matched_policy\[|jwt_authn_access_denied\{|upstream_reset_(?:before|after)_response_started\{)[^\s"]{1,1024}[\]}])\s{0,8}$/;
+
+function bareDetails(envelope: Envelope, details: string): Parsed {
+  const row = emptyRow();
+  row[COLUMN.details] = details;
   return toRecord(row, envelope, 'envoy-fragment');
 }
 

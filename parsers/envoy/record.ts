@@ -80,6 +80,7 @@ function factsOf(row: Row): EnvoyFacts {
     flags: flags === null ? null : readFlags(flags),
     details,
     detailsKnown: hasColumn(row, COLUMN.details),
+    upstreamKnown: UPSTREAM_COLUMNS.some((column) => hasColumn(row, column)),
     termination,
     transportFailure: cell(row, COLUMN.transportFailure),
     upstreamHost: cell(row, COLUMN.upstreamHost),
@@ -99,6 +100,9 @@ function factsOf(row: Row): EnvoyFacts {
     upstreamServiceMs: numericCell(row, COLUMN.upstreamServiceMs),
   };
 }
+
+/** Columns that are empty where the proxy answered by itself. */
+const UPSTREAM_COLUMNS: readonly Column[] = [COLUMN.upstreamHost, COLUMN.upstreamServiceMs, COLUMN.upstreamLocal];
 
 /** Before Envoy 1.34 details of codec errors may hold blanks; the text format then leaves their rest to the column after. */
 function detailsOf(details: string | null, termination: string | null): readonly [string | null, string | null] {

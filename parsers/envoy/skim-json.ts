@@ -1,7 +1,7 @@
 import type { Skimmed } from '../../src/model/record.ts';
 import { bytesOf, endOfInteger, endOfPlain, integerAt, standsAt, startOfPort } from '../../src/text/bytes.ts';
 import { closePieces, leaveOut, openPieces } from '../../src/text/cut.ts';
-import { isSuccess, keepSize, MAX_LENGTH, STAMP } from './skim.ts';
+import { isSuccess, keepAgent, keepSize, MAX_LENGTH, STAMP } from './skim.ts';
 import { skimPath } from './skim-path.ts';
 
 const QUOTE = 34;
@@ -13,9 +13,9 @@ const NULL = bytesOf('null');
 /**
  * What is left out of a value. `kept`: nothing; `free`: all of it, no flow is told by it; `id`: the same where there is one,
  * only HTTP has; `path`: its ids and its query; `port`: the port that the proxy or the client chose; `code`: nothing,
- * and the bytes sent are kept with an error; the others are read.
+ * and the bytes sent are kept with an error; `agent`: kept with an error only; the others are read.
  */
-type Kind = 'kept' | 'code' | 'free' | 'id' | 'path' | 'port' | 'time' | 'received' | 'sent' | 'duration';
+type Kind = 'kept' | 'code' | 'agent' | 'free' | 'id' | 'path' | 'port' | 'time' | 'received' | 'sent' | 'duration';
 
 const KINDS: Readonly<Record<string, Kind>> = {
   authority: 'kept',
@@ -41,7 +41,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   upstream_local_address: 'port',
   upstream_service_time: 'free',
   upstream_transport_failure_reason: 'kept',
-  user_agent: 'free',
+  user_agent: 'agent',
   x_forwarded_for: 'free',
 };
 
@@ -67,8 +67,8 @@ const NEEDED = KEYS.filter(({ kind }) => ['code', 'time', 'received', 'sent', 'd
   0,
 );
 
-/** What was met on the line that is being skimmed: bits of keys, and where two values stand. */
-const met = { keys: 0, code: 0, sent: 0 };
+/** What was met on the line that is being skimmed: bits of keys, and where three values stand; `agent` 0: it is absent. */
+const met = { keys: 0, code: 0, sent: 0, agent: 0 };
 
 /**
  * Skims a line of Istio's default JSON, of all releases (istio 86c9f01f pilot/pkg/model/telemetry_logging.go), keys in any
@@ -77,6 +77,7 @@ const met = { keys: 0, code: 0, sent: 0 };
 export function skimJson(bytes: Uint8Array, start: number, end: number, into: Skimmed): boolean {
   if (bytes[start] !== OPEN || end - start > MAX_LENGTH) return false;
   met.keys = 0;
+  met.agent = 0;
   openPieces(into, start);
   let key: Key | null = null;
   let at = start;
@@ -86,7 +87,10 @@ export function skimJson(bytes: Uint8Array, start: number, end: number, into: Sk
   } while (at >= 0 && at < end && bytes[at] === COMMA);
   if (at < 0 || bytes[at] !== CLOSE || at + 1 !== end || (met.keys & NEEDED) !== NEEDED) return false;
   closePieces(into, end);
-  if (!isSuccess(bytes, met.code)) keepSize(bytes, met.sent, end, into);
+  if (!isSuccess(bytes, met.code)) {
+    keepSize(bytes, met.sent, end, into);
+    if (met.agent > 0) keepAgent(bytes, met.agent, end, into);
+  }
   return true;
 }
 
@@ -95,6 +99,7 @@ function skimMember(bytes: Uint8Array, at: number, end: number, { kind, bit }: K
   met.keys |= bit;
   if (kind === 'code') met.code = digitsAt(bytes, at);
   else if (kind === 'sent') met.sent = digitsAt(bytes, at);
+  else if (kind === 'agent' && bytes[at] === QUOTE) met.agent = at + 1;
   return skimValue(bytes, at, end, kind, into);
 }
 
@@ -124,6 +129,7 @@ function skimValue(bytes: Uint8Array, at: number, end: number, kind: Kind, into:
     case 'kept':
     case 'code':
       break;
+    case 'agent':
     case 'free':
       leaveOut(into, at, close + 1);
       break;

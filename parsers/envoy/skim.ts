@@ -37,7 +37,7 @@ const AFTER_QUOTED = bytesOf('" ');
 /**
  * Makes the skimmer of an era's default text. Values are not escaped there, so a line counts only if no quoted value holds a
  * quote: then every quote stands where the format has one, and no value can pass for a column. Left out is what the
- * client writes and no flow is told by: query, X-Forwarded-For, user agent, request id.
+ * client writes and no flow is told by: query, X-Forwarded-For, request id, and the user agent of what worked.
  */
 export function textSkimmer(era: Era): (bytes: Uint8Array, start: number, end: number, into: Skimmed) => boolean {
   // INVARIANT: a place beyond the end, from a line that stops early, ends in -1: the tail is looked for before `end` only.
@@ -53,7 +53,10 @@ export function textSkimmer(era: Era): (bytes: Uint8Array, start: number, end: n
     const headers = counts < 0 ? -1 : skimCounts(bytes, counts, end, into);
     const tail = headers < 0 ? -1 : skimHeaders(bytes, counts, headers, end, into);
     if (tail < 0 || !skimTail(bytes, tail, end, into)) return false;
-    if (!isSuccess(bytes, answer + 1)) keepSize(bytes, endOfInteger(bytes, counts, end) + 1, end, into);
+    if (!isSuccess(bytes, answer + 1)) {
+      keepSize(bytes, endOfInteger(bytes, counts, end) + 1, end, into);
+      keepAgent(bytes, endOfPlain(bytes, headers, end) + BETWEEN.length, end, into);
+    }
     return true;
   };
 }
@@ -68,6 +71,11 @@ export function isSuccess(bytes: Uint8Array, at: number): boolean {
 /** The size of an error tells who answered, and so it tells flows apart: keeps the bytes sent, which stand at `at`. */
 export function keepSize(bytes: Uint8Array, at: number, end: number, into: Skimmed): void {
   addPiece(into, at, endOfInteger(bytes, at, end));
+}
+
+/** Who only probed is another caller where something failed: keeps the user agent, which stands at `at`. */
+export function keepAgent(bytes: Uint8Array, at: number, end: number, into: Skimmed): void {
+  addPiece(into, at, endOfPlain(bytes, at, end));
 }
 
 /** Leaves out the query of `METHOD PATH PROTOCOL"`; answers the place behind. */

@@ -17,7 +17,8 @@ export const platformWebhook: Parser = {
   parse(envelope: Envelope): Parsed {
     const { payload } = envelope;
     if (!payload.includes('webhook')) return null;
-    const call = HEAD.test(payload) ? readWebhookCall(payload) : readWebhookCall(errorOf(payload));
+    const isText = HEAD.test(payload) || EVENT.test(payload);
+    const call = readWebhookCall(isText ? payload : errorOf(payload));
     if (call === null) return null;
     return outsideCall(envelope, {
       parser: ID,
@@ -33,6 +34,9 @@ export const platformWebhook: Parser = {
 /** How kubectl, kn and the kube-apiserver begin; whatever a collector puts before that is not the line's. */
 const HEAD =
   /^(?:[IWEF]\d{4} [^\]\n]{1,80}\] )?(?:Error|error|Internal error|Failed calling|failed calling|conversion webhook)\b/;
+
+/** Columns of an event of a controller that may not create pods (`kubectl get events`, `kubectl describe replicaset`). */
+const EVENT = /^(?:[^"\n]{1,300}\s)?FailedCreate\s{1,20}[^"\n]{0,300}Error creating: /;
 
 /** Controllers have the error in a field of its own; whatever else is JSON is a collector's record around the line. */
 function errorOf(payload: string): string {

@@ -16,7 +16,7 @@ export const ztunnelFragment: Parser = {
   title: 'ztunnel, some fields of an access line',
   takesParts: true,
   parse(envelope) {
-    const { payload } = envelope;
+    const payload = envelope.payload.replace(LEFT_OUT, '');
     if (!BEGIN.test(payload)) return null;
     const text = unwrap(payload);
     if (text === null) return null;
@@ -24,6 +24,8 @@ export const ztunnelFragment: Parser = {
   },
 };
 
+/** What stands for words that were left out, alone or in brackets. */
+const LEFT_OUT = /^\s{0,64}(?:\.{3}|…|\[\s?(?:\.{3}|…)\s?\])\s{0,8}/;
 const BEGIN = /^\s{0,64}(?:(?:src|dst)\.|(?:direction|error)="|connection closed |policy rejection)/;
 
 /** The texts of ztunnel that need no `error=` to be recognised; the first words may be cut off. */

@@ -77,8 +77,8 @@ function parseLine(envelope: Envelope, line: Line, stamp: string | null, level: 
   );
 }
 
-/** `RBAC rejected conn=SOURCE(IDENTITY or None)->DESTINATION`. */
-const REJECTED = /^([^()\s]+)\(([^()\s]*)\)->(\S+)$/;
+/** `RBAC rejected conn=SOURCE(IDENTITY or None)->DESTINATION`; who pastes it may leave out the identity. */
+const REJECTED = /^([^()\s>]+)(?:\(([^()\s]*)\))?->(\S+)$/;
 
 /**
  * A denial, in the words that 1.22 uses for the same (no reason). It is always the destination's decision, also where one

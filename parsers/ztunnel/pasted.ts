@@ -74,16 +74,44 @@ export function unwrap(payload: string): string | null {
   if (lines.length > MAX_LINES) return null;
   let text = '';
   for (const [index, line] of lines.entries()) {
-    if (index > 0 && !isFurther(line, text)) return null;
     const trimmed = line.trim();
-    if (trimmed !== '') text += text === '' ? trimmed : ` ${trimmed}`;
+    if (text === '' || trimmed === '') {
+      text += trimmed;
+      continue;
+    }
+    const between = betweenOf(text, line, lines[index - 1] ?? '', lines);
+    if (between === null) return null;
+    text += between + (between === '' && !INDENT.test(line) ? line.trimEnd() : trimmed);
   }
   return text;
 }
 
-function isFurther(line: string, before: string): boolean {
-  if (line.trim() === '' || FURTHER.test(line)) return true;
-  return !NEW_RECORD.test(line) && hasOpenQuote(before);
+/** What stood between the lines before and `line`: a blank, or nothing where a terminal cut at its edge. Null: another record begins. */
+function betweenOf(text: string, line: string, last: string, lines: readonly string[]): '' | ' ' | null {
+  const isFurther = FURTHER.test(line);
+  if (!isFurther && NEW_RECORD.test(line)) return null;
+  const isCut = isAtEdge(last, lines) && !/\s$/.test(last);
+  if (isCut) return isFurther && !isMidst(text) ? ' ' : '';
+  return isFurther || hasOpenQuote(text) ? ' ' : null;
+}
+
+/** Whether a text ends within a key or a quoted value. */
+function isMidst(text: string): boolean {
+  return (CUT_KEY.test(text) && !WORD.test(text)) || hasOpenQuote(text);
+}
+
+/** Where terminals, mail and wikis break lines. */
+const WIDTHS: ReadonlySet<number> = new Set([72, 76, 78, 79, 80, 100, 120, 132, 140, 150, 160, 180, 200, 240]);
+const MIN_WIDTH = 40;
+/** More blanks at the start of a line are no part of the text. */
+const INDENT = /^\s{2}/;
+/** A word at the end that is no value and no word before the fields: a key that was cut. */
+const CUT_KEY = /(?:^|\s)[a-z_.]{1,40}$/;
+const WORD = /(?:^|\s)(?:error|warn|info|debug|trace|access|connection|complete|failed|opened|\.{3})$/;
+
+/** Whether a line ends where others of it end, or where pages do. */
+function isAtEdge({ length }: string, lines: readonly string[]): boolean {
+  return length >= MIN_WIDTH && (WIDTHS.has(length) || lines.filter((line) => line.length === length).length > 1);
 }
 
 /** Whether the last `"` of the text opens a value. */

@@ -17,6 +17,7 @@ import { renderOpened, renderTerminal } from '../render/terminal.ts';
 import { printable } from '../text/sanitize.ts';
 import { recordOf } from '../text/untyped.ts';
 import { useColour } from './colour.ts';
+import { readCount } from './count.ts';
 import { EXIT } from './exit.ts';
 import { createLogger } from './log.ts';
 import { runningMesh, splitPaths } from './mesh.ts';
@@ -178,11 +179,4 @@ function exitCode(report: Report, options: AnalyzeOptions, interrupted: boolean,
   if (failOn === undefined) return EXIT.ok;
   const bad = report.findings.some((finding) => LEVELS.indexOf(finding.level) <= LEVELS.indexOf(failOn));
   return bad ? EXIT.findings : EXIT.ok;
-}
-
-function readCount(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1)
-    throw new Failure('usage', `--top takes a whole number from 1, not ${text}`);
-  return number;
 }

@@ -1,22 +1,32 @@
 import { Command } from 'commander';
 import { rules } from '../../rules/index.ts';
+import { staticRules } from '../../rules/static/index.ts';
 import { Failure } from '../model/failure.ts';
-import { renderList, renderPage } from '../render/explain.ts';
+import { platforms } from '../platforms/index.ts';
+import { type Diagnosis, renderList, renderPage } from '../render/explain.ts';
+import { renderPlatform } from '../render/platform.ts';
 
-/** `meshmend explain [ID]`: the page of a diagnosis, or the list of all. */
+/** What logs show, then what manifests alone do. */
+const diagnoses: readonly Diagnosis[] = [...rules, ...staticRules];
+
+/** `meshmend explain [ID]`: the page of a diagnosis or of a platform, or the list of all diagnoses. */
 export function explainCommand(): Command {
   return new Command('explain')
-    .description('print the page of a diagnosis; without ID the list of all')
+    .description(
+      `print the page of a diagnosis, or of a platform (${platforms.map(({ id }) => id).join(', ')}); without ID the list of all diagnoses`,
+    )
     .argument('[ID]', 'id as a report prints it')
     .action((id: string | undefined) => {
-      process.stdout.write(id === undefined ? renderList(rules) : renderPage(ruleOf(id)));
+      const platform = platforms.find((candidate) => candidate.id === id);
+      if (platform !== undefined) process.stdout.write(renderPlatform(platform));
+      else process.stdout.write(id === undefined ? renderList(diagnoses) : renderPage(ruleOf(id)));
     });
 }
 
-function ruleOf(id: string): (typeof rules)[number] {
-  const rule = rules.find((candidate) => candidate.meta.id === id);
+function ruleOf(id: string): Diagnosis {
+  const rule = diagnoses.find((candidate) => candidate.meta.id === id);
   if (rule !== undefined) return rule;
-  const near = rules.filter(({ meta }) => meta.id.includes(id) || id.includes(meta.id)).map(({ meta }) => meta.id);
+  const near = diagnoses.filter(({ meta }) => meta.id.includes(id) || id.includes(meta.id)).map(({ meta }) => meta.id);
   throw new Failure(
     'usage',
     `there is no diagnosis ${id}`,

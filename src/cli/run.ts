@@ -10,6 +10,7 @@ import { checkCommand } from './check.ts';
 import { decideCommand } from './decide.ts';
 import { EXIT, EXIT_OF } from './exit.ts';
 import { explainCommand } from './explain.ts';
+import { lintCommand } from './lint.ts';
 import { schemaCommand } from './schema.ts';
 import { testCommand } from './test.ts';
 
@@ -21,6 +22,7 @@ Examples:
   meshmend decide --mesh policies/ --from shop/web --to payments/ledger:8080
   meshmend ztunnel.log --mesh policies/ -o patch --output-directory out
   meshmend check out --mesh policies/
+  meshmend lint policies/
   meshmend test tests/*.yaml
   meshmend explain`;
 
@@ -64,6 +66,7 @@ function createProgram(script: string, setCode: (code: number) => void): Command
     explainCommand(),
     decideCommand(),
     checkCommand(setCode),
+    lintCommand(tool, setCode),
     testCommand(setCode),
     schemaCommand(),
   ];

@@ -1,12 +1,18 @@
 import type { Line } from '../model/line.ts';
-import { MAX_LINE_BYTES } from './lines.ts';
+import { placeToBreak } from './break-line.ts';
+
+/** Lines of this many bytes or more are broken where they can be, else cut to it. */
+export const MAX_LINE_BYTES: number = 1024 * 1024;
 
 const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
 
 /** Where lines go. */
 export interface LineSink {
-  /** A line, by its number from 1, as it stands in `bytes`, without its line end. The bytes are overwritten afterwards. */
+  /**
+   * A line, by its number from 1, as it stands in `bytes`, without its line end. The bytes are overwritten afterwards. A JSON
+   * document in one line that is longer than the limit comes as several with one number, broken behind commas.
+   */
   feedBytes(input: string, line: number, bytes: Buffer, start: number, end: number): void;
   /** A line that is longer than the limit: its head. */
   feed(line: Line): void;
@@ -24,6 +30,8 @@ export class LineCutter {
   #openBytes = 0;
   /** The open line is longer than the limit and was handed out: the rest of it is passed over. */
   #passing = false;
+  /** Parts of the open line were handed out. */
+  #isBroken = false;
   #lines = 0;
 
   constructor(input: string, sink: LineSink) {
@@ -36,11 +44,16 @@ export class LineCutter {
     return this.#lines;
   }
 
+  /** Whether no line is open. */
+  get isFresh(): boolean {
+    return this.#openBytes === 0 && !this.#passing && !this.#isBroken;
+  }
+
   /** Hands out the lines that end in this chunk. */
   take(chunk: Buffer): void {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      if (this.#openBytes === 0 && !this.#passing && end - start < MAX_LINE_BYTES) this.#emit(chunk, start, end);
+      if (this.isFresh && end - start < MAX_LINE_BYTES) this.#emit(chunk, start, end);
       else this.#close(chunk, start, end);
       start = end + 1;
     }
@@ -49,8 +62,11 @@ export class LineCutter {
 
   /** The input ended: an open line is the last one. */
   end(): void {
+    // The end of a document may be missing: what is before that is whole.
+    if (this.#isBroken) this.#breakOff(placeToBreak(this.#open, this.#openBytes, false));
     if (this.#openBytes > 0) this.#emit(this.#open, 0, this.#openBytes);
     this.#openBytes = 0;
+    this.#isBroken = false;
   }
 
   /** The rest of a line that began in an earlier chunk, or all of one that is longer than the limit. */
@@ -61,18 +77,40 @@ export class LineCutter {
   }
 
   #keep(chunk: Buffer, start: number, end: number): void {
-    if (this.#passing) return;
-    this.#makeRoom(this.#openBytes + end - start);
-    this.#openBytes += chunk.copy(this.#open, this.#openBytes, start, end);
-    if (this.#openBytes < MAX_LINE_BYTES) return;
-    this.#lines++;
+    for (let at = start; at < end && !this.#passing; ) {
+      this.#makeRoom(this.#openBytes + end - at);
+      const copied = chunk.copy(this.#open, this.#openBytes, at, end);
+      at += copied;
+      this.#openBytes += copied;
+      if (this.#openBytes >= MAX_LINE_BYTES) this.#shorten();
+    }
+  }
+
+  /** Hands out what was read of a line that is too long: a part of it, or its head, and the rest is passed over. */
+  #shorten(): void {
+    const place = placeToBreak(this.#open, this.#openBytes, !this.#isBroken);
+    if (place > 0) {
+      this.#breakOff(place);
+      return;
+    }
+    if (!this.#isBroken) this.#lines++;
     this.#sink.feed({
       at: { input: this.#input, line: this.#lines },
       text: this.#open.toString('utf8', 0, MAX_LINE_BYTES),
       truncated: true,
     });
     this.#openBytes = 0;
+    this.#isBroken = false;
     this.#passing = true;
+  }
+
+  /** Hands out what stands before `place` of the open line. */
+  #breakOff(place: number): void {
+    if (place === 0) return;
+    this.#emit(this.#open, 0, place);
+    this.#isBroken = true;
+    this.#open.copyWithin(0, place, this.#openBytes);
+    this.#openBytes -= place;
   }
 
   #makeRoom(wanted: number): void {
@@ -83,7 +121,7 @@ export class LineCutter {
   }
 
   #emit(bytes: Buffer, start: number, end: number): void {
-    this.#lines++;
+    if (!this.#isBroken) this.#lines++;
     const bare = end > start && bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
     this.#sink.feedBytes(this.#input, this.#lines, bytes, start, bare);
   }

@@ -1,15 +1,14 @@
 import { type Readable, Transform } from 'node:stream';
 import split2 from 'split2';
 import type { Line } from '../model/line.ts';
-
-/** Lines of this many bytes or more are cut to it: split2 is quadratic in the length of one line. */
-export const MAX_LINE_BYTES: number = 1024 * 1024;
+import { LineCutter, MAX_LINE_BYTES } from './line-cutter.ts';
 
 const NEWLINE = 10;
 
 /**
  * Calls `onLine` for every line of a byte stream, in order; resolves with how it ended. A last line without a line end
- * counts; a trailing `\r` is taken off; bytes that are not UTF-8 become U+FFFD. Memory is bounded whatever the input.
+ * counts; a trailing `\r` is taken off; bytes that are not UTF-8 become U+FFFD. Lines that are too long are broken or cut as by
+ * `LineCutter`. Memory is bounded whatever the input.
  * `aborted`: the signal stopped it and what was read until then has been handed out.
  */
 export function readLines(
@@ -20,16 +19,19 @@ export function readLines(
 ): Promise<'ended' | 'aborted'> {
   return new Promise((resolve, reject) => {
     let number = 0;
-    const cut = new Set<number>();
+    let pieces = 0;
+    const marks: Marks = new Map();
     const lines = split2('\n');
     const abort = (): void => {
       stream.destroy();
       resolve('aborted');
     };
     lines.on('data', (text: string) => {
-      number++;
+      const mark = marks.get(++pieces) ?? null;
+      if (mark !== null) marks.delete(pieces);
+      if (mark?.isMore !== true) number++;
       const line = text.endsWith('\r') ? text.slice(0, -1) : text;
-      onLine({ at: { input, line: number }, text: ownCopy(line), truncated: cut.delete(number) });
+      onLine({ at: { input, line: number }, text: ownCopy(line), truncated: mark?.truncated ?? false });
     });
     lines.on('end', () => {
       signal.removeEventListener('abort', abort);
@@ -39,7 +41,7 @@ export function readLines(
     stream.on('error', reject);
     if (signal.aborted) return abort();
     signal.addEventListener('abort', abort, { once: true });
-    stream.pipe(capLines(cut).on('error', reject)).pipe(lines);
+    stream.pipe(capLines(marks).on('error', reject)).pipe(lines);
   });
 }
 
@@ -48,53 +50,79 @@ function ownCopy(line: string): string {
   return Buffer.from(line).toString();
 }
 
-/**
- * Cuts every line to MAX_LINE_BYTES and puts the numbers of those that were cut into `cut`. Whole chunks pass through
- * untouched as long as no line can be that long.
- */
-function capLines(cut: Set<number>): Transform {
-  const cutter = new Cutter(cut);
+/** What is said of lines that are no whole ones, by the number of all that go to split2. */
+type Marks = Map<number, { readonly isMore: boolean; readonly truncated: boolean }>;
+
+/** Lets through only what is shorter than the limit, line by line where it has to be: split2 is quadratic in the length of a line. */
+function capLines(marks: Marks): Transform {
+  const cap = new LineCap(marks);
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      cutter.take(chunk, (piece) => this.push(piece));
+      for (const piece of cap.take(chunk)) this.push(piece);
+      done();
+    },
+    flush(done) {
+      for (const piece of cap.end()) this.push(piece);
       done();
     },
   });
 }
 
-/** Counts lines and leaves out what is beyond the limit of each. */
-class Cutter {
-  readonly #cut: Set<number>;
-  /** Number and bytes so far of the line that is open. */
-  #number = 1;
-  #open = 0;
+/** Gives the lines that run over the end of a chunk to a cutter, and lets the others pass together. */
+class LineCap {
+  readonly #marks: Marks;
+  readonly #cutter: LineCutter;
+  /** What is to go out. */
+  #pieces: Buffer[] = [];
+  /** Lines that went out. */
+  #count = 0;
+  /** Number of the line that the cutter handed out last. */
+  #last = 0;
 
-  constructor(cut: Set<number>) {
-    this.#cut = cut;
+  constructor(marks: Marks) {
+    this.#marks = marks;
+    this.#cutter = new LineCutter('', {
+      feedBytes: (_input, line, bytes, start, end) => this.#give(line, bytes.subarray(start, end), false),
+      feed: ({ at, text }) => this.#give(at.line, Buffer.from(text), true),
+    });
   }
 
-  take(chunk: Buffer, push: (piece: Buffer) => void): void {
-    const passes = this.#open + chunk.length < MAX_LINE_BYTES;
-    let start = 0;
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      if (!passes) {
-        this.#piece(chunk, start, end, push);
-        push(LINE_END);
-      }
-      this.#number++;
-      this.#open = 0;
-      start = end + 1;
+  take(chunk: Buffer): readonly Buffer[] {
+    const first = this.#cutter.isFresh ? 0 : chunk.indexOf(NEWLINE) + 1;
+    const last = chunk.lastIndexOf(NEWLINE) + 1;
+    if (last - first >= MAX_LINE_BYTES || (first === 0 && !this.#cutter.isFresh)) this.#cutter.take(chunk);
+    else {
+      this.#cutter.take(chunk.subarray(0, first));
+      this.#pass(chunk.subarray(first, last));
+      this.#cutter.take(chunk.subarray(last));
     }
-    if (!passes) this.#piece(chunk, start, chunk.length, push);
-    else push(chunk);
-    this.#open += chunk.length - start;
+    return this.#taken();
   }
 
-  #piece(chunk: Buffer, start: number, end: number, push: (piece: Buffer) => void): void {
-    const room = Math.max(0, MAX_LINE_BYTES - this.#open);
-    if (this.#open + (end - start) >= MAX_LINE_BYTES) this.#cut.add(this.#number);
-    push(chunk.subarray(start, Math.min(end, start + room)));
+  end(): readonly Buffer[] {
+    this.#cutter.end();
+    return this.#taken();
+  }
+
+  #taken(): readonly Buffer[] {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    return pieces;
+  }
+
+  #pass(lines: Buffer): void {
+    if (lines.length > 0) this.#pieces.push(lines);
+    for (let end = lines.indexOf(NEWLINE); end >= 0; end = lines.indexOf(NEWLINE, end + 1)) this.#count++;
+  }
+
+  /** The cutter took one `\r` off, if there was any: with one of ours it is for certain. */
+  #give(line: number, text: Buffer, truncated: boolean): void {
+    this.#count++;
+    const isMore = line === this.#last;
+    this.#last = line;
+    if (isMore || truncated) this.#marks.set(this.#count, { isMore, truncated });
+    this.#pieces.push(Buffer.concat([text, LINE_END]));
   }
 }
 
-const LINE_END = Buffer.from('\n');
+const LINE_END = Buffer.from('\r\n');

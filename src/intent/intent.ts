@@ -5,6 +5,7 @@ import { actionOf } from '../policy/action.ts';
 import { withDeducedCaller } from '../remedy/edits/deduced-caller.ts';
 import { type Destination, destinationOf } from '../remedy/edits/destination.ts';
 import { principalParts } from '../remedy/edits/names.ts';
+import { platformFlowOf } from '../remedy/edits/platform-call.ts';
 import { policiesFor } from '../remedy/edits/policies.ts';
 import { nameOf } from '../text/object-ref.ts';
 import { shortened } from '../text/shortened.ts';
@@ -47,10 +48,11 @@ interface Case {
 /** Names of policies or workloads told in a sentence. */
 const MAX_NAMES = 5;
 
-/** One reason to think that a denial is wanted. */
+/** One reason to think that a denial is wanted, or that it is not. */
 interface Sign {
   readonly id: string;
-  readonly intended: Exclude<Intended, 'unknown' | 'no'>;
+  /** `no`: it is a sign that nobody wanted the denial. */
+  readonly intended: Exclude<Intended, 'unknown'>;
   /** One sentence for the operator; null: no sign of it. */
   readonly looks: (denial: Case) => string | null;
 }
@@ -61,6 +63,7 @@ const SIGNS: readonly Sign[] = [
   { id: 'denies-everything', intended: 'likely', looks: meetsDenyAll },
   { id: 'denied-as-stated', intended: 'likely', looks: isDeniedAsStated },
   { id: 'sweep', intended: 'likely', looks: isSweep },
+  { id: 'platform-flow', intended: 'no', looks: isPlatformFlow },
   { id: 'namespace-isolation', intended: 'likely', looks: isIsolation },
   { id: 'first-caller', intended: 'likely', looks: isFirstCaller },
   { id: 'default-account', intended: 'likely', looks: isDefaultAccount },
@@ -84,7 +87,7 @@ class IntentJudge {
     if (denial.grounds.length > 0 && denial.grounds.every(({ reason }) => reason === 'reduced')) return finding;
     for (const { intended, looks } of SIGNS) {
       const because = looks(denial);
-      if (because !== null) return { ...finding, intended, intendedBecause: because };
+      if (because !== null) return { ...finding, intended, intendedBecause: intended === 'no' ? null : because };
     }
     return finding;
   }
@@ -94,6 +97,8 @@ class IntentJudge {
     const finding = withDeducedCaller(observed, mesh) ?? observed;
     const destination = mesh.known ? destinationOf(finding, mesh) : null;
     const caller = callerOf(finding);
+    const grounds = mayBeDeny(finding, mesh) ? groundsOf(finding, mesh) : [];
+    const inForce = destination === null ? [] : this.#inForce(finding, destination);
     return {
       finding,
       mesh,
@@ -101,8 +106,9 @@ class IntentJudge {
       platform: this.#platform,
       caller: caller === null || this.#platform.has(caller) ? null : caller,
       own: destination?.namespace ?? null,
-      grounds: mayBeDeny(finding, mesh) ? groundsOf(finding, mesh) : [],
-      policies: destination === null ? [] : this.#inForce(finding, destination),
+      grounds,
+      // Those that denied are in force, also where no pods are known that their selectors could be compared with.
+      policies: [...new Set([...inForce, ...grounds.map(({ policy }) => policy)])],
     };
   }
 
@@ -181,6 +187,12 @@ function isByNamespace({ reason, rule }: Ground): boolean {
     reason === 'unlisted' &&
     (isListing || rule.when.some(({ key, notValues }) => key === 'source.namespace' && notValues.length > 0))
   );
+}
+
+/** What a platform calls for itself has to get through; whose calls it passes on may be meant to be kept out. */
+function isPlatformFlow({ finding, mesh }: Case): string | null {
+  const flow = mesh.known ? (platformFlowOf(finding, mesh)?.flow ?? null) : null;
+  return flow === null || flow.forwards !== null || typeof flow.from === 'string' ? null : flow.without;
 }
 
 /** Only callers of the own namespace are admitted, beside the platform's. */

@@ -1,4 +1,4 @@
-import { destinationEnd, sourceEnd } from '../mesh/ends.ts';
+import { destinationEnd, destinationNames, sourceEnd } from '../mesh/ends.ts';
 import type { DestinationEnd, SourceEnd } from '../model/finding.ts';
 import type { Instant } from '../model/line.ts';
 import type { MeshView } from '../model/mesh.ts';
@@ -43,13 +43,14 @@ export class History {
       const source = sourceEnd(flow, mesh);
       const key = keyOf(source);
       if (key !== null) this.#served.add(key);
-      for (const name of namesOf(destinationEnd(flow.record, mesh))) this.#pairs.add(`${source.namespace} ${name}`);
+      for (const name of destinationNames(destinationEnd(flow.record, mesh)))
+        this.#pairs.add(`${source.namespace} ${name}`);
     }
   }
 
   /** Whether some caller of a namespace got through to the destination. */
   hasReached(namespace: string, destination: DestinationEnd): boolean {
-    return namesOf(destination).some((name) => this.#pairs.has(`${namespace} ${name}`));
+    return destinationNames(destination).some((name) => this.#pairs.has(`${namespace} ${name}`));
   }
 
   /** What was swept by a source that never got through, in words: `7 ports of shop/web`. Null: it is no scanner's way to call. */
@@ -69,7 +70,7 @@ export class History {
     if (record.kind === 'diagnostic') return;
     const key = keyOf(sourceEnd(flow, mesh));
     const end = destinationEnd(record, mesh);
-    const [place] = namesOf(end);
+    const [place] = destinationNames(end);
     if (key === null || place === undefined) return;
     const knocks = this.#knocks.get(key) ?? {
       places: new Map<string, Set<number | null>>(),
@@ -95,10 +96,4 @@ function isSweep({ places, count, first, last }: Knocks): boolean {
 /** Whose calls belong together: an account's, else an address's. */
 function keyOf({ principal, addresses }: SourceEnd): string | null {
   return principal ?? addresses[0] ?? null;
-}
-
-/** Names of a destination that mean the same in all lines about it, the most telling one first. */
-function namesOf({ namespace, workload, service, address }: DestinationEnd): readonly string[] {
-  const names = [workload === null ? null : `${namespace}/${workload}`, service, address];
-  return names.filter((name) => name !== null);
 }

@@ -1,8 +1,9 @@
 import type { DestinationEnd, SourceEnd } from '../model/finding.ts';
 import type { MeshView, Pod } from '../model/mesh.ts';
-import type { ConnectionRecord, LogRecord, RequestRecord, SpiffeId } from '../model/record.ts';
+import type { ConnectionRecord, DiagnosticRecord, LogRecord, RequestRecord, SpiffeId } from '../model/record.ts';
 import type { Flow } from '../model/traffic.ts';
 import { parseHostPort } from '../text/address.ts';
+import { parseKnativeCall } from '../text/knative-line.ts';
 import { identityOf, identityParts, principalOf } from '../text/spiffe.ts';
 import { workloadOf } from '../text/workload.ts';
 
@@ -24,7 +25,8 @@ const NO_DESTINATION: DestinationEnd = {
  */
 export function sourceEnd(flow: Flow, mesh: MeshView): SourceEnd {
   const { record } = flow;
-  if (record.kind === 'diagnostic') return diagnosticSource(record.fields, record.origin.pod, record.origin.namespace);
+  if (record.kind === 'diagnostic')
+    return knativeSource(record, mesh) ?? diagnosticSource(record.fields, record.origin.pod, record.origin.namespace);
   const { source } = record;
   const pod = ownsAddress(record) ? podAt(source.address, mesh) : null;
   const identity = source.identity ?? (provedIdentity(record) && pod !== null ? podIdentity(pod, mesh) : null);
@@ -41,7 +43,7 @@ export function sourceEnd(flow: Flow, mesh: MeshView): SourceEnd {
 
 /** Who was called: the pod and the port that policies see, as far as the record and the mesh tell. */
 export function destinationEnd(record: LogRecord, mesh: MeshView): DestinationEnd {
-  if (record.kind === 'diagnostic') return NO_DESTINATION;
+  if (record.kind === 'diagnostic') return revisionCalled(record, mesh);
   const { destination } = record;
   const inner = record.kind === 'connection' ? parseHostPort(record.hboneAddress) : null;
   const pod = podAt(destination.address, mesh);
@@ -62,6 +64,12 @@ export function destinationEnd(record: LogRecord, mesh: MeshView): DestinationEn
     address: destination.address,
     port: inner?.port ?? destination.port,
   };
+}
+
+/** Names of a destination that mean the same in all lines about it, the most telling one first. */
+export function destinationNames({ namespace, workload, service, address }: DestinationEnd): readonly string[] {
+  const names = [workload === null ? null : `${namespace}/${workload}`, service, address];
+  return names.filter((name) => name !== null);
 }
 
 /** The pod whose proxy printed the line; null: not told. A ztunnel stands beside no pod: its own is that of the node. */
@@ -94,6 +102,42 @@ function diagnosticSource(
   const [spanNamespace, spanPod] = fields['wl']?.split('/') ?? [];
   const name = spanPod ?? pod;
   return { ...NO_SOURCE, workload: name === null ? null : workloadOf(name), namespace: spanNamespace ?? namespace };
+}
+
+/** Knative's activator and autoscaler tell of their own calls; null: the line is of another program, or of something else. */
+function knativeSource({ proxy, scope, message, fields, origin }: DiagnosticRecord, mesh: MeshView): SourceEnd | null {
+  const call = proxy === 'knative' ? parseKnativeCall(scope, message, fields) : null;
+  if (call === null) return null;
+  const namespace = origin.namespace ?? 'knative-serving';
+  const pod = mesh.podByName(namespace, call.pod ?? origin.pod ?? '') ?? podLabelled(namespace, call.component, mesh);
+  const isInMesh = pod?.dataplane === 'sidecar' || pod?.dataplane === 'ambient';
+  const identity = pod !== null && isInMesh && call.denied ? podIdentity(pod, mesh) : null;
+  return {
+    identity,
+    principal: identity === null ? null : principalOf(identity),
+    workload: call.component,
+    namespace,
+    addresses: [],
+  };
+}
+
+function podLabelled(namespace: string, app: string, { pods }: MeshView): Pod | null {
+  return pods.find((pod) => pod.namespace === namespace && pod.labels['app'] === app) ?? null;
+}
+
+function revisionCalled({ proxy, scope, message, fields }: DiagnosticRecord, mesh: MeshView): DestinationEnd {
+  const call = proxy === 'knative' ? parseKnativeCall(scope, message, fields) : null;
+  if (call === null) return NO_DESTINATION;
+  const { host, port, revision } = call;
+  const service = mesh.serviceByHost(host)?.hostname ?? serviceAt(host, mesh);
+  return {
+    ...NO_DESTINATION,
+    workload: revision === null ? null : `${revision.name}-deployment`,
+    namespace: revision?.namespace ?? serviceNamespace(service),
+    service,
+    address: /^[\d.]+$/.test(host) ? host : null,
+    port,
+  };
 }
 
 function podAt(address: string | null, mesh: MeshView): Pod | null {

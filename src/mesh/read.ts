@@ -5,6 +5,7 @@ import { Failure } from '../model/failure.ts';
 import type { KubeObject } from '../model/mesh.ts';
 import type { Problem } from '../model/report.ts';
 import { groupOf } from './kinds.ts';
+import { placed } from './layout.ts';
 import { decodeDocuments, decodeManifests, type Manifests } from './manifests.ts';
 import { isPacked, readBesideLogs, readPacked } from './packed.ts';
 
@@ -64,8 +65,9 @@ function isPackedPath(path: string): boolean {
 }
 
 function unique(read: Read): Read {
-  const { objects, problems } = withoutDuplicates(read.objects);
-  return { objects, problems: [...read.problems, ...problems], texts: read.texts };
+  const { objects: placedObjects, problems: taken } = placed(read.objects);
+  const { objects, problems } = withoutDuplicates(placedObjects);
+  return { objects, problems: [...read.problems, ...taken, ...problems], texts: read.texts };
 }
 
 function together(parts: readonly Read[]): Read {

@@ -3,6 +3,7 @@ import type { KubeObject, MeshView, Namespace, ObjectRef, Pod, Service } from '.
 import { plainAddress } from '../text/address.ts';
 import { isRecord } from '../text/kube-object.ts';
 import { sameRef } from '../text/object-ref.ts';
+import { remembered } from '../text/remembered.ts';
 import { parseInstant } from '../text/time.ts';
 import { listOf, textOf, valueAt } from '../text/untyped.ts';
 import { flattenObjects } from './flatten.ts';
@@ -23,6 +24,8 @@ export interface MeshOptions {
   /** Texts of files that the objects were read from, by path. */
   readonly texts?: ReadonlyMap<string, string>;
 }
+
+type Labels = Readonly<Record<string, string>>;
 
 const DEFAULT_ROOT_NAMESPACE = 'istio-system';
 const DEFAULT_TRUST_DOMAIN = 'cluster.local';
@@ -79,6 +82,25 @@ export function withObjects(mesh: MeshView, objects: readonly KubeObject[]): Mes
   };
 }
 
+/**
+ * A view of the same mesh in which objects of some kinds are only those of some namespaces: cheaper than `withObjects`, as it
+ * asks the view for the rest.
+ */
+export function withNamespaces(mesh: MeshView, kinds: ReadonlySet<string>, namespaces: ReadonlySet<string>): MeshView {
+  const isLeftOut = (kind: string, namespace: string): boolean => kinds.has(kind) && !namespaces.has(namespace);
+  const isIn = ({ kind, metadata }: KubeObject): boolean => !isLeftOut(kind, metadata.namespace);
+  const ofKind = new Map([...kinds].map((kind) => [kind, mesh.objectsOf(kind).filter(isIn)]));
+  return {
+    ...mesh,
+    objects: mesh.objects.filter(isIn),
+    objectsOf: (kind, namespace) => {
+      if (namespace === undefined) return ofKind.get(kind) ?? mesh.objectsOf(kind);
+      return isLeftOut(kind, namespace) ? [] : mesh.objectsOf(kind, namespace);
+    },
+    object: (ref) => (isLeftOut(ref.kind, ref.namespace) ? null : mesh.object(ref)),
+  };
+}
+
 /** One object that is to be another one; `object` null: it is to be gone. */
 export interface Replacement {
   readonly ref: ObjectRef;
@@ -94,9 +116,13 @@ export function withReplaced(mesh: MeshView, replacements: readonly Replacement[
     replacements
       .filter(({ ref }) => (kind ?? ref.kind) === ref.kind && (namespace ?? ref.namespace) === ref.namespace)
       .reduce((list, { ref, object }) => replaceIn(list, ref, object), objects);
+  let all: readonly KubeObject[] | null = null;
   return {
     ...mesh,
-    objects: replace(mesh.objects),
+    get objects() {
+      all ??= replace(mesh.objects);
+      return all;
+    },
     objectsOf: (kind, namespace) => replace(mesh.objectsOf(kind, namespace), kind, namespace),
     object: (ref) => {
       const last = replacements.findLast((replacement) => sameRef(replacement.ref, ref));
@@ -106,8 +132,8 @@ export function withReplaced(mesh: MeshView, replacements: readonly Replacement[
 }
 
 function replaceIn(objects: readonly KubeObject[], ref: ObjectRef, object: KubeObject | null): readonly KubeObject[] {
-  const index = objects.findIndex(({ kind, metadata }) =>
-    sameRef({ kind, namespace: metadata.namespace, name: metadata.name }, ref),
+  const index = objects.findIndex(
+    ({ kind, metadata }) => kind === ref.kind && metadata.name === ref.name && metadata.namespace === ref.namespace,
   );
   if (object === null) return index < 0 ? objects : objects.toSpliced(index, 1);
   return index < 0 ? [...objects, object] : objects.with(index, object);
@@ -159,23 +185,31 @@ function readPods(
   const all: Pod[] = [];
   const addressed: Pod[] = [];
   for (const object of objects) {
-    const pod = decodePod(object, labels.get(object.metadata.namespace) ?? null);
+    const pod = podIn(labels.get(object.metadata.namespace) ?? null)(object);
     all.push(pod);
     if (isRunning(object)) addressed.push(pod);
   }
   return { all, addressed };
 }
 
+/** A pod is read once for all views in which its namespace has the same labels: a trial of a change makes many views. */
+const podIn = (labels: Labels | null): ((object: KubeObject) => Pod) =>
+  labels === null ? podAnywhere : podUnder(labels);
+const podUnder = remembered((labels: Labels) => remembered((object: KubeObject) => decodePod(object, labels)));
+const podAnywhere = remembered((object: KubeObject) => decodePod(object, null));
+
 function readServiceAccounts(objects: readonly KubeObject[], pods: readonly Pod[]): ReadonlySet<string> {
   const names = new Set(pods.map((pod) => `${pod.namespace}/${pod.serviceAccount}`));
   for (const object of objects) {
     const { namespace, name } = object.metadata;
     if (object.kind === 'ServiceAccount') names.add(`${namespace}/${name}`);
-    const template = podTemplateOf(object);
+    const template = templateOf(object);
     if (template !== null) names.add(`${namespace}/${template.serviceAccount}`);
   }
   return names;
 }
+
+const templateOf = remembered(podTemplateOf);
 
 type Lookups = Pick<MeshView, 'podByIp' | 'podByName' | 'serviceByIp' | 'serviceByHost'>;
 
@@ -231,13 +265,16 @@ function objectLookups(
  */
 function newestTime(objects: readonly KubeObject[]): Instant | null {
   let newest: Instant | null = null;
-  for (const { raw, metadata } of objects) {
-    const managed = listOf(valueAt(raw, 'metadata', 'managedFields')).map((entry) => valueAt(entry, 'time'));
-    const changed = listOf(valueAt(raw, 'status', 'conditions')).map((entry) => valueAt(entry, 'lastTransitionTime'));
-    for (const text of [metadata.creationTimestamp, ...managed, ...changed]) {
-      const time = parseInstant(textOf(text) ?? '');
-      if (time !== null && (newest === null || time > newest)) newest = time;
-    }
+  for (const object of objects) {
+    const time = timeOn(object);
+    if (time !== null && (newest === null || time > newest)) newest = time;
   }
   return newest;
 }
+
+const timeOn = remembered(({ raw, metadata }: KubeObject): Instant | null => {
+  const managed = listOf(valueAt(raw, 'metadata', 'managedFields')).map((entry) => valueAt(entry, 'time'));
+  const changed = listOf(valueAt(raw, 'status', 'conditions')).map((entry) => valueAt(entry, 'lastTransitionTime'));
+  const times = [metadata.creationTimestamp, ...managed, ...changed].map((text) => parseInstant(textOf(text) ?? ''));
+  return times.reduce((newest, time) => (time !== null && (newest === null || time > newest) ? time : newest), null);
+});

@@ -24,6 +24,8 @@ export const CATEGORIES = [
   'none',
 ] as const;
 export type Category = (typeof CATEGORIES)[number];
+/** The categories of what a policy refused. */
+export const POLICY_CATEGORIES: ReadonlySet<Category> = new Set(CATEGORIES.slice(0, 4));
 
 /** Worst first. `note`: worth knowing, nothing to repair. */
 export const LEVELS = ['error', 'warning', 'note'] as const;
@@ -135,7 +137,7 @@ export interface RulePage {
   readonly meaning: string;
   /** Who prints it, and where the other end's line is. */
   readonly printedBy: string;
-  /** Commands that confirm it, one a line, with UPPER-CASE place-holders. At least one. */
+  /** Commands with UPPER-CASE place-holders, one a line: the first confirms it alone, the others show more. At least one. */
   readonly confirm: readonly string[];
   /** What to change. */
   readonly change: string;

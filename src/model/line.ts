@@ -73,6 +73,8 @@ export interface DocumentReader {
    * since the last part are none of the document, which is over.
    */
   next(text: string): readonly string[] | 'open' | 'left';
+  /** The input ended within a part: what stands in it so far, of which there is less than of the whole. Absent: that is not read. */
+  readonly end?: () => readonly string[];
 }
 
 /** A line with all wrappings off, as parsers get it. `wrappings` are the ids peeled, outermost first. */

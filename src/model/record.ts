@@ -12,7 +12,16 @@ export type SpiffeId = string & { readonly [spiffe]: true };
 export type Reporter = 'source' | 'destination' | 'waypoint' | 'gateway' | null;
 
 /** The program that printed a line. */
-export type Proxy = 'ztunnel' | 'envoy' | 'istio-agent' | 'istiod' | 'istio-cni' | 'knative' | 'kubernetes';
+export type Proxy =
+  | 'ztunnel'
+  | 'envoy'
+  | 'istio-agent'
+  | 'istiod'
+  | 'istio-cni'
+  | 'knative'
+  | 'kserve'
+  | 'kubernetes'
+  | 'client';
 
 /** One end of a connection, as the record tells it. All untrusted text; null: not told. */
 export interface Peer {
@@ -61,6 +70,8 @@ export interface EnvoyFacts {
   readonly details: string | null;
   /** False when the format has no RESPONSE_CODE_DETAILS column (Istio up to 1.8, many custom formats). */
   readonly detailsKnown: boolean;
+  /** False when the format has no column that shows whether an upstream was asked: its host, its time, our address towards it. */
+  readonly upstreamKnown: boolean;
   /** CONNECTION_TERMINATION_DETAILS. */
   readonly termination: string | null;
   /** UPSTREAM_TRANSPORT_FAILURE_REASON. */
@@ -183,7 +194,7 @@ export interface Parser {
   /** True for a format that is what is left of lines of others: it is asked where no other takes the line in any wrapping. */
   readonly takesParts?: true;
   /**
-   * True when `payload`, which no parser accepts on its own, is a further line of `record` (multi-line dumps such as
+   * True when `payload`, which no parser accepts on its own, is a further line of `record`, a diagnostic (dumps such as
    * ztunnel's `running with config:`). Absent: this format has one-line records only.
    */
   readonly continues?: (record: LogRecord, payload: string) => boolean;

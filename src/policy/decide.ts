@@ -19,14 +19,20 @@ import { walk } from './way/walk.ts';
  * mesh compiles its policies, the next ones only ask. Pure; never throws.
  */
 export function decide(mesh: MeshView, probe: Probe): Way {
-  const names = { source: sourceName(probe.source), destination: destinationName(probe.destination) };
-  if (!mesh.known) return { ...names, ...single([], plainDecision('unknown', 'no mesh is known')), notes: [] };
+  if (!mesh.known) return wayOf(probe, single([], plainDecision('unknown', 'no mesh is known')), []);
   const engines = enginesOf(mesh);
   const answer = routesOf(probe, engines);
-  return { ...names, ...(Array.isArray(answer) ? joined(answer) : answer), notes: notesOn(probe, engines) };
+  return wayOf(probe, Array.isArray(answer) ? joined(answer) : answer, notesOn(probe, engines));
 }
 
 type Answer = Decision & Pick<Way, 'routes'>;
+
+// Written out, not spread: a proof asks tens of thousands of times.
+function wayOf({ source, destination }: Probe, answer: Answer, notes: readonly string[]): Way {
+  const { outcome, because, determining, nearMiss, error, routes } = answer;
+  const [from, to] = [sourceName(source), destinationName(destination)];
+  return { source: from, destination: to, outcome, because, determining, nearMiss, error, routes, notes };
+}
 
 function routesOf({ source, destination, request }: Probe, engines: MeshEngines): Route[] | Answer {
   const found = destinationsOf(destination, engines);
@@ -66,8 +72,8 @@ function nobody(name: string, { kind, because }: Exclude<Endpoints, { kind: 'end
 }
 
 function single(hops: readonly Hop[], { outcome, because, determining, nearMiss, error }: Decision): Answer {
-  const decision = { outcome, because, determining, nearMiss, error };
-  return { ...decision, routes: [{ assuming: [], hops, ...decision }] };
+  const route: Route = { assuming: [], hops, outcome, because, determining, nearMiss, error };
+  return { outcome, because, determining, nearMiss, error, routes: [route] };
 }
 
 /** One decision over all routes; where they differ, what it depends on. */

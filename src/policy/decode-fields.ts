@@ -1,4 +1,5 @@
 import { isRecord } from '../text/kube-object.ts';
+import { remembered } from '../text/remembered.ts';
 
 /** A decoded value, or why there is none. The reason is one line that starts with the path of the field; untrusted text may stand in it. */
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
@@ -137,12 +138,13 @@ export type Fields<T> = { readonly [Name in keyof T]: Field<T[Name]> };
  * are ignored: the API server drops them before (pruning).
  */
 export function message<T extends object>(fields: Fields<T>): Message<T> {
+  const snakes = new Map(Object.keys(fields).map((name) => [name, snakeOf(name)]));
   return {
     read: (json, path) => {
       if (json !== null && !isRecord(json)) return bad(path, 'must be an object');
       const result: Partial<T> = {};
       for (const name in fields) {
-        const decoded = readField(json ?? {}, name, fields[name], path);
+        const decoded = readField(json ?? {}, [name, snakes.get(name) ?? name], fields[name], path);
         if (!decoded.ok) return decoded;
         result[name] = decoded.value;
       }
@@ -151,13 +153,22 @@ export function message<T extends object>(fields: Fields<T>): Message<T> {
   };
 }
 
+/** The same message, of which an object is read once: many ask about one `spec`, which nobody changes. */
+export function readOnce<T>({ read }: Message<T>): Message<T> {
+  const known = remembered((json: object) => read(json, 'spec'));
+  return { read: (json, path) => (isRecord(json) && path === 'spec' ? known(json) : read(json, path)) };
+}
+
+function snakeOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
 function readField<T>(
   json: Readonly<Record<string, unknown>>,
-  name: string,
+  [name, snake]: readonly [string, string],
   field: Field<T>,
   path: string,
 ): Decoded<T> {
-  const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const key = Object.hasOwn(json, name) ? name : snake;
   const written = Object.hasOwn(json, key) ? (json[key] ?? null) : null;
   return written === null ? good(field.absent) : field.read(written, `${path}.${key}`);

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../model/mesh.ts';
+import { remembered } from '../text/remembered.ts';
 import {
   choice,
   type Decoded,
@@ -10,7 +11,6 @@ import {
   text,
   textMap,
 } from './decode-fields.ts';
-import { remembered } from './remembered.ts';
 
 /** One of `matchExpressions`. */
 export interface Requirement {

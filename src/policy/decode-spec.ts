@@ -17,6 +17,7 @@ import {
   message,
   nested,
   numberMap,
+  readOnce,
   text,
   textMap,
 } from './decode-fields.ts';
@@ -124,21 +125,25 @@ const rule = message<RuleSpec>({
 });
 
 /** Reads the spec of an AuthorizationPolicy (istio.io/api security/v1beta1/authorization_policy.proto). */
-export const authorizationSpec: Message<AuthorizationSpec> = message<AuthorizationSpec>({
-  ...target,
-  rules: list(rule),
-  action: choice(['ALLOW', 'DENY', 'AUDIT', 'CUSTOM']),
-  provider: nested(message<{ readonly name: string }>({ name: text })),
-});
+export const authorizationSpec: Message<AuthorizationSpec> = readOnce(
+  message<AuthorizationSpec>({
+    ...target,
+    rules: list(rule),
+    action: choice(['ALLOW', 'DENY', 'AUDIT', 'CUSTOM']),
+    provider: nested(message<{ readonly name: string }>({ name: text })),
+  }),
+);
 
 const mutualTls = message<MutualTls>({ mode: choice(['UNSET', 'DISABLE', 'PERMISSIVE', 'STRICT']) });
 
 /** Reads the spec of a PeerAuthentication (istio.io/api security/v1beta1/peer_authentication.proto). */
-export const peerSpec: Message<PeerSpec> = message<PeerSpec>({
-  selector,
-  mtls: nested(mutualTls),
-  portLevelMtls: numberMap(mutualTls),
-});
+export const peerSpec: Message<PeerSpec> = readOnce(
+  message<PeerSpec>({
+    selector,
+    mtls: nested(mutualTls),
+    portLevelMtls: numberMap(mutualTls),
+  }),
+);
 
 const jwtRule = message<JwtSpec>({
   issuer: text,
@@ -157,4 +162,4 @@ const jwtRule = message<JwtSpec>({
 });
 
 /** Reads the spec of a RequestAuthentication (istio.io/api security/v1beta1/request_authentication.proto). */
-export const requestSpec: Message<RequestSpec> = message<RequestSpec>({ ...target, jwtRules: list(jwtRule) });
+export const requestSpec: Message<RequestSpec> = readOnce(message<RequestSpec>({ ...target, jwtRules: list(jwtRule) }));

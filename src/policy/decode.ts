@@ -7,9 +7,9 @@ import type {
   RequestAuthentication,
   TargetRef,
 } from '../model/policy.ts';
+import { remembered } from '../text/remembered.ts';
 import type { Decoded, Message } from './decode-fields.ts';
 import { authorizationSpec, type JwtSpec, peerSpec, type RuleSpec, requestSpec } from './decode-spec.ts';
-import { remembered } from './remembered.ts';
 
 export type { Decoded } from './decode-fields.ts';
 

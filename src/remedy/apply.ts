@@ -1,6 +1,6 @@
 import { INDEXED_KINDS, POLICY_KINDS } from '../mesh/kinds.ts';
 import { podTemplateOf } from '../mesh/pods.ts';
-import { createMesh, type Replacement, withObjects, withReplaced } from '../mesh/view.ts';
+import { createMesh, type Replacement, withNamespaces, withReplaced } from '../mesh/view.ts';
 import type { KubeObject, MeshView } from '../model/mesh.ts';
 import type { ObjectChange } from '../model/remedy.ts';
 import { decodeKubeObject } from '../text/kube-object.ts';
@@ -105,9 +105,5 @@ function rebuilt(mesh: MeshView, causes: readonly KubeObject[]): MeshView {
  */
 export function focusOn(mesh: MeshView, namespaces: Iterable<string>): MeshView {
   const waypoints = mesh.objectsOf('Gateway').map((object) => object.metadata.namespace);
-  const kept = new Set([mesh.rootNamespace, ...namespaces, ...waypoints]);
-  return withObjects(
-    mesh,
-    mesh.objects.filter(({ kind, metadata }) => !POLICY_KINDS.has(kind) || kept.has(metadata.namespace)),
-  );
+  return withNamespaces(mesh, POLICY_KINDS, new Set([mesh.rootNamespace, ...namespaces, ...waypoints]));
 }

@@ -1,23 +1,20 @@
 import type { KubeObject, MeshView } from '../model/mesh.ts';
+import type { Way } from '../model/way.ts';
 import { decide } from '../policy/decide.ts';
-import { type Probe, UNKNOWN_REQUEST } from '../policy/way/probe.ts';
+import { type Probe, type ProbeRequest, UNKNOWN_REQUEST } from '../policy/way/probe.ts';
 import { principalOf } from '../text/spiffe.ts';
 import { byService } from './by-service.ts';
+import { type ControlProbe, controlProbes, otherCalls, requestWords, type Touched } from './control-probes.ts';
 import { isWaypointPrincipal } from './edits/waypoint-only.ts';
-import {
-  askedOf,
-  type ControlProbe,
-  controlProbes,
-  otherCalls,
-  requestWords,
-  type Touched,
-  tupleOf,
-} from './probes.ts';
+import { askedOf, tupleOf } from './probes.ts';
 import { tellingRequests } from './requests.ts';
 import type { Trial } from './trial.ts';
 
 /** Others that a change admits, and others that it moves, of whom it is asked what else they may call. */
 const MAX_ADMITTED = 8;
+
+/** What no method, path or header of a rule fits. */
+const BARE_CONNECTION: ProbeRequest = { ...UNKNOWN_REQUEST, protocol: 'tcp' };
 
 /** One thing that was tried beside what was seen. */
 export interface Control extends ControlProbe {
@@ -58,7 +55,11 @@ export class Controls {
       callers.filter((controls) => controls.some(isOpened) === wanted).flatMap((controls) => controls.slice(0, 1)),
     );
     // Whom it does not admit there, it may admit elsewhere, unless it is for one caller: of these only what changes is told.
-    const isWide = this.#touched.onTheWay || (admitted ?? []).length > 0 || isOfWaypoint(observed, this.#after);
+    const isWide =
+      this.#touched.onTheWay ||
+      this.#trial.wishes.widen === 'namespace' ||
+      (admitted ?? []).length > 0 ||
+      isOfWaypoint(observed, this.#after);
     const moved = (others ?? []).filter(({ probe }) => isWide || this.#isBroughtIn(probe));
     return [
       ...asked,
@@ -71,9 +72,7 @@ export class Controls {
   #callsOf(observed: Probe, callers: readonly Control[]): readonly Control[] {
     const calls = callers
       .slice(0, MAX_ADMITTED)
-      .flatMap(({ probe, words }) =>
-        otherCalls({ ...observed, source: probe.source }, this.#touched, this.#before, words),
-      );
+      .flatMap(({ probe, words }) => otherCalls({ ...observed, source: probe.source }, this.#touched, words));
     return this.#tried(observed, [...calls, ...this.#byServices(calls)]);
   }
 
@@ -125,7 +124,7 @@ export class Controls {
     return [...ways.values()].flatMap(({ way, opened }) => {
       const isCalled = way.probe.destination === observed.destination;
       if ((opened.length > 0 && !isCalled) || !this.#mayOpen(way)) return [];
-      const others = requests
+      const others = (isCalled ? requests : [...requests, BARE_CONNECTION])
         .map((request) => ({
           words: `${way.words}${requestWords(request, observed.request)}`,
           probe: { ...way.probe, request },
@@ -145,7 +144,7 @@ export class Controls {
   #seenOtherwise(observed: Probe, others: readonly Control[]): readonly Control[] {
     const seen = tupleOf(observed, this.#before);
     const alike = others.filter(({ probe }) => tupleOf(probe, this.#before) === seen);
-    const reasons = new Set(alike.map(({ probe }) => decide(this.#before, probe).because));
+    const reasons = new Set(alike.map(({ probe }) => reasonOf(decide(this.#before, probe))));
     return reasons.size > 1 ? alike : [];
   }
 
@@ -158,6 +157,11 @@ export class Controls {
   #changedObjects(): readonly KubeObject[] {
     return this.#touched.objects.map((ref) => this.#after.object(ref)).filter((object) => object !== null);
   }
+}
+
+/** Why a request is refused, to the rule: what the proxy that refuses it would print. */
+function reasonOf({ because, routes }: Way): string {
+  return [because, ...routes.map(({ hops }) => hops.at(-1)?.details ?? '')].join('\n');
 }
 
 /** The controls of each caller, in the order in which they were tried. */

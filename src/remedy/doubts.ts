@@ -2,6 +2,8 @@ import type { Finding } from '../model/finding.ts';
 import type { Problem } from '../model/report.ts';
 import type { Flow } from '../model/traffic.ts';
 import { decide } from '../policy/decide.ts';
+import { notTaken } from '../policy/policy-status.ts';
+import { refText } from '../text/object-ref.ts';
 import { namesCaller } from './guard/withhold.ts';
 import { probeOfFlow, tupleOf } from './probes.ts';
 import type { Trial } from './trial.ts';
@@ -9,9 +11,12 @@ import type { Trial } from './trial.ts';
 /** Calls that worked of which the mesh is asked, the most frequent first. */
 const MAX_ASKED = 500;
 
-/** What makes the proofs of a report doubtful: a mesh that is not that of the log, and callers named who did not call. */
+/**
+ * What makes the proofs of a report doubtful: a mesh that is not that of the log, policies that are not in force as they are written, and
+ * callers named who did not call.
+ */
 export function doubtsOn(findings: readonly Finding[], trial: Trial): readonly Problem[] {
-  return [...contradictions(trial), ...unknownCallers(findings, trial)];
+  return [...contradictions(trial), ...notInForce(findings, trial), ...unknownCallers(findings, trial)];
 }
 
 /** Calls that worked and that the mesh, as it was given, denies. */
@@ -37,6 +42,18 @@ function contradictions(trial: Trial): readonly Problem[] {
 /** Only the ztunnel of the destination says for sure that policies let a call pass; at other ends a refusal may look like success. */
 function isDecided({ record }: Flow): boolean {
   return record.proxy === 'ztunnel' && record.reporter === 'destination';
+}
+
+/** Policies that refused, of which their own status says that a proxy does not take all of them. */
+function notInForce(findings: readonly Finding[], { mesh }: Trial): readonly Problem[] {
+  const named = new Map(findings.flatMap(({ policies }) => policies).map((ref) => [refText(ref), ref]));
+  return [...named].flatMap(([name, ref]) => {
+    const object = mesh.object(ref);
+    return (object === null ? [] : notTaken(object)).map(({ condition, reason, message }) => ({
+      about: 'mesh',
+      message: `${name} is not taken as it is written (${condition} False, ${reason}): ${message}`,
+    }));
+  });
 }
 
 function unknownCallers(findings: readonly Finding[], { mesh, wishes }: Trial): readonly Problem[] {

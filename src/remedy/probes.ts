@@ -1,5 +1,5 @@
 import { destinationEnd, sourceEnd } from '../mesh/ends.ts';
-import type { MeshView, ObjectRef, Pod, Service } from '../model/mesh.ts';
+import type { MeshView, Pod, Service } from '../model/mesh.ts';
 import type { ConnectionRecord, RequestRecord, SpiffeId } from '../model/record.ts';
 import type { Flow } from '../model/traffic.ts';
 import {
@@ -12,22 +12,11 @@ import {
 import { parseHostPort } from '../text/address.ts';
 import { nameOf } from '../text/object-ref.ts';
 import { siblingPath } from '../text/path-shape.ts';
-import { identityOf, identityParts, parseSpiffeId, principalOf } from '../text/spiffe.ts';
+import { identityOf, principalOf } from '../text/spiffe.ts';
 import { workloadOf } from '../text/workload.ts';
 import { byService } from './by-service.ts';
 import { callerOf, isUnprinted, standsForOthers } from './edits/index.ts';
-import { OTHER_METHODS, OTHER_PATH } from './requests.ts';
-
-/** Other callers, other destinations and ports of each that are tried against a change. */
-const MAX_CALLERS = 24;
-const MAX_DESTINATIONS = 40;
-const MAX_PORTS = 6;
-
-/** A probe and what it is beside what was seen, in a few words: `another caller`. */
-export interface ControlProbe {
-  readonly words: string;
-  readonly probe: Probe;
-}
+import { knativeRequest } from './edits/knative-call.ts';
 
 /** Who calls whom and how: `cluster.local/ns/shop/sa/web to pay/api:8080 GET /orders`. Untrusted text. */
 export function tupleOf({ source, destination, request }: Probe, mesh: MeshView): string {
@@ -35,7 +24,8 @@ export function tupleOf({ source, destination, request }: Probe, mesh: MeshView)
   return [callerText(source, mesh), 'to', destinationText(destination), ...asked].join(' ');
 }
 
-function callerText(source: ProbeSource, mesh: MeshView): string {
+/** A caller by its principal, or as plain text from a workload or an address. Untrusted text. */
+export function callerText(source: ProbeSource, mesh: MeshView): string {
   if (source.kind === 'identity') return principalOf(source.identity);
   const [pod = null] = source.kind === 'pods' ? source.pods : [source.pod];
   if (pod === null) return `plain text from ${source.kind === 'plain' ? source.ip : source.name}`;
@@ -54,20 +44,22 @@ function destinationText(destination: ProbeDestination): string {
   }
 }
 
-function identityOfPod({ namespace, serviceAccount }: Pod, { trustDomain }: MeshView): SpiffeId {
+/** The identity that the pod has, or would have in the mesh. */
+export function identityOfPod({ namespace, serviceAccount }: Pod, { trustDomain }: MeshView): SpiffeId {
   return identityOf(trustDomain, namespace, serviceAccount);
 }
 
-function workloadName({ namespace, name }: Pod): string {
+/** `namespace/workload`. */
+export function workloadName({ namespace, name }: Pod): string {
   return `${namespace}/${workloadOf(name)}`;
 }
 
 /** The connection or request of a flow as a probe; null: the record and the mesh do not tell enough to ask again. */
 export function probeOfFlow(flow: Flow, mesh: MeshView): Probe | null {
-  const { record } = flow;
-  if (record.kind === 'diagnostic') return null;
+  const record = flow.record.kind === 'diagnostic' ? knativeRequest(flow.record, mesh) : flow.record;
+  if (record === null) return null;
   const destination = destinationOf(record, mesh);
-  const source = sourceOf(flow, record, mesh);
+  const source = sourceOf({ ...flow, record }, record, mesh);
   if (destination === null || source === null) return null;
   return { source, destination, request: requestOf(record) };
 }
@@ -94,7 +86,8 @@ function onTheWire(record: ConnectionRecord | RequestRecord, mesh: MeshView): Pr
   return 'ip' in source ? { kind: 'plain', ip: source.ip, tls: false, pod: null } : ofPod(source);
 }
 
-function ofPod(pod: Pod): ProbeSource {
+/** A pod as it takes part in the mesh. */
+export function ofPod(pod: Pod): ProbeSource {
   return { kind: 'pods', name: nameOf(pod), pods: [pod] };
 }
 
@@ -160,7 +153,8 @@ function serviceOf(record: ConnectionRecord | RequestRecord, host: string | null
   return byHost ?? (host === null ? null : mesh.serviceByIp(host));
 }
 
-function toPod(pod: Pod, port: number): ProbeDestination {
+/** One pod, at a port of its own. */
+export function toPod(pod: Pod, port: number): ProbeDestination {
   return { kind: 'pods', name: nameOf(pod), pods: [pod], port };
 }
 
@@ -179,169 +173,4 @@ function requestOf(record: ConnectionRecord | RequestRecord): ProbeRequest {
   if (record.kind === 'connection') return UNKNOWN_REQUEST;
   const { method, path, authority } = record;
   return { ...UNKNOWN_REQUEST, protocol: 'http', method, path, host: authority };
-}
-
-/** What a change touches, so that it is tried there. */
-export interface Touched {
-  /** The changed objects. */
-  readonly objects: readonly ObjectRef[];
-  /** Principals that stand in the changed objects. */
-  readonly principals: readonly string[];
-  /** Namespaces whose workloads the changed objects act on; the root namespace stands for all. */
-  readonly namespaces: ReadonlySet<string>;
-  /** Whether they may decide about calls to a pod. */
-  readonly actsOn: (pod: Pod) => boolean;
-  /** True: they decide about callers whom nothing at the destination tells apart (a NetworkPolicy on the way). */
-  readonly onTheWay: boolean;
-}
-
-/**
- * What else must be tried before a change is called good: other callers of the mesh, invented ones, plain text, a foreign
- * trust domain, and what else the same caller may ask. Same probe space before and after.
- */
-export function controlProbes(observed: Probe, touched: Touched, mesh: MeshView): readonly ControlProbe[] {
-  return [
-    ...otherCallers(observed, touched.principals, mesh),
-    ...strangers(observed, mesh),
-    ...otherCalls(observed, touched, mesh, 'the same caller'),
-  ];
-}
-
-/** Other ports, other destinations and other requests of a caller, whom `who` names in words. */
-export function otherCalls(probe: Probe, touched: Touched, mesh: MeshView, who: string): readonly ControlProbe[] {
-  const calls = [...otherPorts(probe), ...otherDestinations(probe, touched, mesh), ...otherRequests(probe)];
-  return calls.map(({ words, probe: call }) => ({ words: `${who} ${words}`, probe: call }));
-}
-
-/** Whom the changed objects name, and one pod for every account that runs, as it takes part in the mesh. */
-function otherCallers(observed: Probe, principals: readonly string[], mesh: MeshView): readonly ControlProbe[] {
-  const own = new Set(namesOf(observed.source, mesh));
-  const named = principals
-    .map((text) => parseSpiffeId(`spiffe://${text}`))
-    .filter((identity) => identity !== null && !identity.includes('*'))
-    .map((identity) => as(observed, identity ?? identityOf('', '', ''), 'another caller that is named', mesh.pods));
-  const byName = new Map<string, ControlProbe>();
-  const add = (candidate: ControlProbe): boolean => {
-    const name = callerText(candidate.probe.source, mesh);
-    if (!own.has(name) && !byName.has(name)) byName.set(name, candidate);
-    return byName.size < MAX_CALLERS;
-  };
-  const near = namespacesAt(observed);
-  const isNear = (pod: Pod): boolean => near.has(pod.namespace);
-  const tryPods = (wanted: boolean): boolean =>
-    mesh.pods.every(
-      (pod) => isNear(pod) !== wanted || add({ words: 'another caller', probe: { ...observed, source: ofPod(pod) } }),
-    );
-  // Whom the objects name first, then neighbours of both ends, then anybody, until there are enough.
-  if (named.every(add) && tryPods(true)) tryPods(false);
-  return [...byName.values()];
-}
-
-/** The namespaces of both ends. */
-function namespacesAt({ source, destination }: Probe): ReadonlySet<string> {
-  const callers = source.kind === 'plain' ? [source.pod].filter((pod) => pod !== null) : source.pods;
-  const called = destination.kind === 'pods' ? destination.pods : [];
-  return new Set([...callers, ...called].map(({ namespace }) => namespace));
-}
-
-/** All names of one caller, with an identity and without. */
-function namesOf(source: ProbeSource, mesh: MeshView): readonly string[] {
-  const pods = source.kind === 'plain' ? [source.pod].filter((pod) => pod !== null) : source.pods;
-  return [callerText(source, mesh), ...pods.map((pod) => principalOf(identityOfPod(pod, mesh)))];
-}
-
-function strangers(observed: Probe, mesh: MeshView): readonly ControlProbe[] {
-  const { namespace, serviceAccount } = accountOf(observed.source, mesh);
-  const foreign = mesh.trustDomain === 'foreign.example' ? 'stranger.example' : 'foreign.example';
-  return [
-    as(observed, identityOf(mesh.trustDomain, namespace, 'some-other-account'), 'another account of its namespace'),
-    as(
-      observed,
-      identityOf(mesh.trustDomain, 'some-other-namespace', serviceAccount),
-      'an account of another namespace',
-    ),
-    as(observed, identityOf(foreign, namespace, serviceAccount), 'its account in a foreign trust domain'),
-    {
-      words: 'plain text from no pod',
-      probe: { ...observed, source: { kind: 'plain', ip: '192.0.2.77', tls: false, pod: null } },
-    },
-  ];
-}
-
-function accountOf(
-  source: ProbeSource,
-  mesh: MeshView,
-): { readonly namespace: string; readonly serviceAccount: string } {
-  const [pod = null] = source.kind === 'plain' ? [source.pod] : source.pods;
-  const identity = source.kind === 'identity' ? source.identity : pod === null ? null : identityOfPod(pod, mesh);
-  const parts = identity === null ? null : identityParts(identity);
-  return parts ?? { namespace: 'default', serviceAccount: 'default' };
-}
-
-/** `running`: pods among which those with this identity are. */
-function as(observed: Probe, identity: SpiffeId, words: string, running: readonly Pod[] = []): ControlProbe {
-  const parts = identityParts(identity);
-  const pods = running.filter(
-    ({ namespace, serviceAccount }) => namespace === parts?.namespace && serviceAccount === parts.serviceAccount,
-  );
-  return { words, probe: { ...observed, source: { kind: 'identity', identity, ip: null, pods } } };
-}
-
-function otherPorts(probe: Probe): readonly ControlProbe[] {
-  const { destination } = probe;
-  if (destination.kind === 'address') return [];
-  const open =
-    destination.kind === 'pods'
-      ? destination.pods.flatMap(({ ports }) => ports.map(({ port }) => port))
-      : destination.service.ports.map(({ port }) => port);
-  const invented = destination.kind === 'pods' ? [destination.port === 65_000 ? 65_001 : 65_000] : [];
-  return [...new Set([...open, ...invented])]
-    .filter((port) => port !== destination.port)
-    .slice(0, MAX_PORTS)
-    .map((port) => ({ words: 'at another port', probe: { ...probe, destination: { ...destination, port } } }));
-}
-
-/** Other workloads that the changed objects act on, one pod each. */
-function otherDestinations(probe: Probe, touched: Touched, mesh: MeshView): readonly ControlProbe[] {
-  const { destination } = probe;
-  const seen = new Set(destination.kind === 'pods' ? destination.pods.map(workloadName) : []);
-  const probes: ControlProbe[] = [];
-  for (const pod of mesh.pods) {
-    if (!touched.actsOn(pod)) continue;
-    const name = workloadName(pod);
-    if (seen.has(name)) continue;
-    seen.add(name);
-    for (const { port } of portsOf(pod, destination)) {
-      probes.push({ words: 'at another workload', probe: { ...probe, destination: toPod(pod, port) } });
-    }
-    if (probes.length >= MAX_DESTINATIONS) break;
-  }
-  return probes;
-}
-
-/** Where a pod declares no ports, the one that was called is as good as any. */
-function portsOf(pod: Pod, called: ProbeDestination): readonly { readonly port: number }[] {
-  if (pod.ports.length > 0) return pod.ports.slice(0, MAX_PORTS);
-  return called.kind === 'pods' || called.kind === 'service' ? [{ port: called.port }] : [];
-}
-
-function otherRequests(probe: Probe): readonly ControlProbe[] {
-  const { request } = probe;
-  if (request.protocol !== 'http') return [];
-  const [method = null] = OTHER_METHODS.filter((other) => other !== request.method);
-  return [
-    { words: 'with another method', probe: { ...probe, request: { ...request, method } } },
-    { words: 'at another path', probe: { ...probe, request: { ...request, path: OTHER_PATH } } },
-  ];
-}
-
-/** What is other about a request than about the one that was seen, with a blank in front; empty: nothing. */
-export function requestWords({ method, path, headers, headersComplete }: ProbeRequest, seen: ProbeRequest): string {
-  const [header = null] = headers;
-  const bare = headersComplete ? ' without the headers that policies name' : '';
-  return [
-    method === seen.method ? '' : ' with another method',
-    path === seen.path ? '' : ' at another path',
-    header === null ? bare : ` with the header ${header[0]}`,
-  ].join('');
 }

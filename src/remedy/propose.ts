@@ -11,15 +11,18 @@ import { withhold } from './guard/withhold.ts';
 import { throughAllLayers } from './layers.ts';
 import { ranked } from './rank.ts';
 import { reachOf } from './reach/reach.ts';
+import { withHome } from './splice/home.ts';
 import { withDiffs } from './splice/splice.ts';
 import type { Trial } from './trial.ts';
 import { focusedFor, isAllowedAlready, type Proof, stepsOnly, verifyDraft } from './verify.ts';
 import { asDryRun } from './wishes/dry-run.ts';
-import { widenDraft } from './wishes/widen.ts';
+import { templatedDrafts, widenDraft } from './wishes/widen.ts';
 
 /** What is told of calls that the mesh, as it is given, admits. */
 export const NOTHING_TO_DO =
   'Nothing to do: by the objects given this is allowed now. They are newer than the log, or not those of its mesh.';
+const OVER =
+  'Nothing to do: it was seen only while a pod started or ended, and the same calls worked afterwards. If it comes back at other times, look again.';
 /** Alternatives printed per finding. */
 const MAX_REMEDIES = 3;
 
@@ -46,6 +49,15 @@ export function proposeRemedies(finding: Finding, rule: Rule | null, trial: Tria
   }
 }
 
+/** What is told in place of a change where what a finding tells of is over by itself. */
+export function nothingLeftToDo(finding: Finding): Remedy {
+  return nothing(finding, OVER);
+}
+
+function nothing(finding: Finding, summary: string): Remedy {
+  return { ...step('none', summary), verification: stepsOnly(finding).verification, reach: null };
+}
+
 class Search {
   readonly problems: Problem[] = [];
   readonly #finding: Finding;
@@ -65,7 +77,7 @@ class Search {
     const { mesh, wishes } = this.#trial;
     if (mayBeRepaired(this.#finding, mesh) && isAllowedAlready(this.#finding, this.#trial))
       return [this.#nothingToDo()];
-    const drafts = this.#rule?.propose?.(this.#asked, mesh) ?? [];
+    const drafts = this.#drafts();
     const whole = drafts.flatMap((draft) => this.#completed(draft)).map((draft) => this.#widened(draft));
     const told = withhold(whole, this.#asked, wishes, mesh).filter((draft) => this.#isAdvisable(draft));
     const tried = told.flatMap((draft) => this.#tried(draft));
@@ -77,6 +89,17 @@ class Search {
   /** A complaint about the rule, or about what was wished for; each once. */
   complain(message: string, about = `rule ${this.#finding.ruleId}`): void {
     if (!this.problems.some((problem) => problem.message === message)) this.problems.push({ about, message });
+  }
+
+  #drafts(): readonly Draft[] {
+    const { mesh, wishes } = this.#trial;
+    const propose = (finding: Finding): readonly Draft[] => this.#rule?.propose?.(finding, mesh) ?? [];
+    const drafts = propose(this.#asked);
+    if (wishes.widen !== 'path-template' || drafts.some(({ changes }) => changes.length > 0)) return drafts;
+    const templated = templatedDrafts(this.#asked, mesh, propose);
+    if (typeof templated !== 'string') return [...templated, ...drafts];
+    this.complain(templated, `--widen ${wishes.widen}`);
+    return drafts;
   }
 
   #completed(draft: Draft): readonly Draft[] {
@@ -154,14 +177,14 @@ class Search {
   }
 
   #step(summary: string): Remedy {
-    const draft = step('none', summary);
-    return { ...draft, verification: stepsOnly(this.#finding).verification, reach: null };
+    return nothing(this.#finding, summary);
   }
 
   #finished(remedy: Remedy): Remedy {
     const { mesh } = this.#trial;
     for (const { object } of remedy.changes) this.#lookAtAge(mesh.object(object));
-    return { ...remedy, changes: withDiffs(remedy.changes, mesh), reach: reachOf(remedy, mesh) };
+    const changes = withDiffs(remedy.changes, mesh).map((change) => withHome(change, mesh));
+    return { ...remedy, changes, reach: reachOf(remedy, mesh) };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { KubeObject, MeshView } from '../model/mesh.ts';
 import { decodeAuthorizationPolicy } from '../policy/decode.ts';
-import { remembered } from '../policy/remembered.ts';
 import { type ProbeRequest, UNKNOWN_REQUEST } from '../policy/way/probe.ts';
+import { remembered } from '../text/remembered.ts';
 
 /** Methods, and paths, that are tried with each other. */
 const MAX_VALUES = 5;

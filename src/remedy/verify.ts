@@ -5,14 +5,16 @@ import type { Draft, ObjectChange, Verification } from '../model/remedy.ts';
 import type { Flow } from '../model/traffic.ts';
 import type { Way } from '../model/way.ts';
 import { decide } from '../policy/decide.ts';
+import { enginesOf } from '../policy/way/compiled.ts';
 import type { Probe } from '../policy/way/probe.ts';
 import { isRecord } from '../text/kube-object.ts';
 import { hasLabels } from '../text/labels.ts';
 import { pathShape } from '../text/path-shape.ts';
 import { textMapOf, valueAt } from '../text/untyped.ts';
 import { applyChanges } from './apply.ts';
+import { onePodEach, type Touched } from './control-probes.ts';
 import { type Control, Controls, isOpened } from './controls.ts';
-import { askedOf, probeOfFlow, seenAgain, siblingOfFlow, type Touched, tupleOf, waysAgain } from './probes.ts';
+import { askedOf, probeOfFlow, seenAgain, siblingOfFlow, tupleOf, waysAgain } from './probes.ts';
 import { withEachHeaders } from './requests.ts';
 import type { Trial } from './trial.ts';
 
@@ -106,7 +108,7 @@ class Replay {
     const broken = this.#broken(this.#trial.workedIn(this.#touched.namespaces));
     const told = {
       fixes,
-      newlyAllows: controls.filter(isOpened).map(openedText),
+      newlyAllows: [...new Set(controls.filter(isOpened).map(openedText))],
       newlyDenies: [
         ...broken.map(({ text, isCertain }) => (isCertain ? text : `${text}, perhaps: it hangs on what is not known`)),
         ...controls.filter(({ before, after }) => before === 'allow' && after !== 'allow').map(({ text }) => text),
@@ -144,7 +146,7 @@ class Replay {
   #broken(worked: readonly Flow[]): readonly Broken[] {
     return worked.slice(0, MAX_WORKED).flatMap((flow) => {
       const probe = probeOfFlow(flow, this.#before);
-      if (probe === null) return [];
+      if (probe === null || !this.#mayMatterTo(probe)) return [];
       const outcomes = this.#outcomesAfter(probe);
       if (outcomes.every((outcome) => outcome === 'allow')) return [];
       const was = decide(this.#before, probe).outcome;
@@ -153,6 +155,11 @@ class Replay {
       if (!isCertain && was !== 'allow' && !this.#dependsOnHeaders(probe)) return [];
       return [{ text: `${tupleOf(probe, this.#before)}, which worked`, isCertain }];
     });
+  }
+
+  /** False for a call to pods on none of which the changed objects act: it fares as before. */
+  #mayMatterTo({ destination }: Probe): boolean {
+    return destination.kind !== 'pods' || destination.pods.some(this.#touched.actsOn);
   }
 
   /** Of every way that a connection may take. */
@@ -173,16 +180,29 @@ function openedText({ text, after }: Control): string {
 }
 
 /** Policies act on the workloads they select, before or after; who comes into the mesh may be let in anywhere. */
-function touchedBy({ changes }: Draft, { rootNamespace }: MeshView): Touched {
+function touchedBy({ changes }: Draft, mesh: MeshView): Touched {
+  const { rootNamespace } = mesh;
+  const actsOn = (pod: Pod): boolean => changes.some((change) => mayActOn(change, pod, rootNamespace));
   return {
     objects: changes.map(({ object }) => object),
     principals: changes.flatMap(({ before, after }) => [...principalsIn(before), ...principalsIn(after)]),
     namespaces: new Set(
       changes.map(({ object }) => (POLICY_KINDS.has(object.kind) ? object.namespace : rootNamespace)),
     ),
-    actsOn: (pod) => changes.some((change) => mayActOn(change, pod, rootNamespace)),
+    actsOn,
+    places: onePodEach(podsNear(changes, mesh).filter(actsOn)),
     onTheWay: changes.some(({ object }) => object.kind === 'NetworkPolicy'),
   };
+}
+
+/** All pods on which changes may act are among these. */
+function podsNear(changes: readonly ObjectChange[], mesh: MeshView): readonly Pod[] {
+  const areAtHome = changes.every(
+    ({ object }) =>
+      POLICY_KINDS.has(object.kind) && object.kind !== 'NetworkPolicy' && object.namespace !== mesh.rootNamespace,
+  );
+  const namespaces = new Set(changes.map(({ object }) => object.namespace));
+  return areAtHome ? [...namespaces].flatMap((namespace) => enginesOf(mesh).podsIn(namespace)) : mesh.pods;
 }
 
 function mayActOn({ object, before, after }: ObjectChange, pod: Pod, rootNamespace: string): boolean {
@@ -239,11 +259,18 @@ function unverifiable(reason: string): Pick<Verification, 'status' | 'reason'> {
 
 /** Every text in the lists of principals of an object, to be tried as callers. */
 function principalsIn(value: unknown): readonly string[] {
-  if (Array.isArray(value)) return value.flatMap(principalsIn);
-  if (!isRecord(value)) return [];
-  return Object.entries(value).flatMap(([key, inner]) =>
-    /^(?:notP|p)rincipals$/.test(key) && Array.isArray(inner)
-      ? inner.filter((item): item is string => typeof item === 'string')
-      : principalsIn(inner),
-  );
+  const found: string[] = [];
+  const collect = (inner: unknown): void => {
+    if (Array.isArray(inner)) inner.forEach(collect);
+    else if (isRecord(inner)) for (const key in inner) visit(key, inner[key]);
+  };
+  const visit = (key: string, inner: unknown): void => {
+    if (PRINCIPALS.has(key) && Array.isArray(inner)) {
+      for (const item of inner) if (typeof item === 'string') found.push(item);
+    } else collect(inner);
+  };
+  collect(value);
+  return found;
 }
+
+const PRINCIPALS: ReadonlySet<string> = new Set(['principals', 'notPrincipals']);

@@ -1,8 +1,14 @@
-import type { Rule } from '../model/finding.ts';
+import type { RuleMeta } from '../model/finding.ts';
 import { WIDTH, wrap } from './layout.ts';
+import { type RowSection, renderRows } from './rows.ts';
+
+/** A diagnosis: of logs, or of manifests alone. */
+export interface Diagnosis {
+  readonly meta: RuleMeta;
+}
 
 /** The page of a diagnosis for a terminal. */
-export function renderPage(rule: Rule): string {
+export function renderPage(rule: Diagnosis): string {
   const { meta } = rule;
   const section = (title: string, text: string): string[] => [
     '',
@@ -15,9 +21,7 @@ export function renderPage(rule: Rule): string {
     `${meta.category}, ${meta.level}`,
     ...section('What it means', meta.page.meaning),
     ...section('Who prints it', meta.page.printedBy),
-    '',
-    'Confirm',
-    ...meta.page.confirm.map((command) => `  ${command}`),
+    ...confirmLines(meta),
     ...section('What to change', meta.page.change),
     ...section('What not to do', meta.page.never),
     '',
@@ -26,18 +30,28 @@ export function renderPage(rule: Rule): string {
   ].join('\n')}\n`;
 }
 
+/** The command that confirms, and those that show more. */
+function confirmLines({ page: { confirm } }: RuleMeta): readonly string[] {
+  const [first = '', ...more] = confirm;
+  const rest = more.length === 0 ? [] : ['', 'See more', ...more.map((command) => `  ${command}`)];
+  return ['', 'Confirm', `  ${first}`, ...rest];
+}
+
 /** All diagnoses, a line each. */
-export function renderList(rules: readonly Rule[]): string {
+export function renderList(rules: readonly Diagnosis[]): string {
   const width = Math.max(...rules.map((rule) => rule.meta.id.length));
   const lines = rules.map(({ meta }) => `${meta.id.padEnd(width)}  ${meta.title}`);
   return `${lines.join('\n')}\n\nmeshmend explain ID prints the page of one.\n`;
 }
 
-/** rules/README.md: every diagnosis with its page, in Markdown. */
-export function renderRulesReadme(rules: readonly Rule[]): string {
-  const table = rules.map(
-    ({ meta }) => `| [${meta.id}](#${meta.id}) | ${meta.category} | ${meta.level} | ${meta.title} |`,
-  );
+/** rules/README.md: every diagnosis, of logs and of manifests alone, with its page, and what leads to which, in Markdown. */
+export function renderRulesReadme(
+  rules: readonly Diagnosis[],
+  statics: readonly Diagnosis[],
+  sections: readonly RowSection[],
+): string {
+  const tableOf = (diagnoses: readonly Diagnosis[]): readonly string[] =>
+    diagnoses.map(({ meta }) => `| [${meta.id}](#${meta.id}) | ${meta.category} | ${meta.level} | ${meta.title} |`);
   return `${[
     '# Diagnoses',
     '',
@@ -46,12 +60,21 @@ export function renderRulesReadme(rules: readonly Rule[]): string {
     '',
     '| id | category | level | what happened |',
     '|---|---|---|---|',
-    ...table,
-    ...rules.flatMap(markdownPage),
+    ...tableOf(rules),
+    '',
+    'Of manifests alone, by `meshmend lint` (`static/`: metadata, `check`):',
+    '',
+    '| id | category | level | what is wrong |',
+    '|---|---|---|---|',
+    ...tableOf(statics),
+    ...renderRows(sections),
+    ...[...rules, ...statics].flatMap(markdownPage),
   ].join('\n')}\n`;
 }
 
-function markdownPage({ meta }: Rule): readonly string[] {
+function markdownPage({ meta }: Diagnosis): readonly string[] {
+  const [first = '', ...more] = meta.page.confirm;
+  const rest = more.length === 0 ? [] : ['*See more.*', '', '```sh', ...more, '```', ''];
   return [
     '',
     `## ${meta.id}`,
@@ -63,9 +86,10 @@ function markdownPage({ meta }: Rule): readonly string[] {
     '*Confirm.*',
     '',
     '```sh',
-    ...meta.page.confirm,
+    first,
     '```',
     '',
+    ...rest,
     `*What to change.* ${meta.page.change}`,
     '',
     `*What not to do.* ${meta.page.never}`,

@@ -85,7 +85,8 @@ function heading(finding: ReportedFinding, number: number, options: TerminalOpti
   return `${left}${' '.repeat(Math.max(2, WIDTH - bare.length - right.length))}${right}`;
 }
 
-function label(level: Level, colour: boolean): string {
+/** A level as it is printed. */
+export function label(level: Level, colour: boolean): string {
   const text = level.toUpperCase();
   if (!colour) return text;
   return styleText(level === 'error' ? ['red', 'bold'] : level === 'warning' ? ['yellow', 'bold'] : 'cyan', text, {
@@ -130,7 +131,8 @@ function nearMissLines(finding: ReportedFinding): readonly string[] {
   return labelled('Missed', printable(text), INDENT, 2);
 }
 
-function remedyLines(remedy: Remedy): readonly string[] {
+/** The best remedy of a finding: what to do, the change, its proof and risk, the commands. */
+export function remedyLines(remedy: Remedy): readonly string[] {
   const [confirm] = remedy.commands.confirm;
   const { newlyAllows, newlyDenies } = remedy.verification;
   return [
@@ -194,7 +196,8 @@ function noteBlock(notes: readonly ReportedFinding[], top: number): readonly str
   return ['Notes (nothing to repair):', ...lines.slice(0, top)];
 }
 
-function problemBlock(report: Report): readonly string[] {
+/** What went wrong besides, or was not looked at. */
+export function problemBlock(report: Report): readonly string[] {
   if (report.problems.length === 0) return [];
   const lines = report.problems.flatMap(({ about, message }) => {
     const [first = '', ...more] = wrap(printable(`${about}: ${message}`), WIDTH - INDENT - 2);

@@ -67,7 +67,8 @@ function reportedFinding(finding: Finding, remedies: readonly Remedy[]): Reporte
   return { ...reported, remedies };
 }
 
-function reportedMesh(mesh: MeshView): ReportedMesh {
+/** What a report says of the mesh it was made with. */
+export function reportedMesh(mesh: MeshView): ReportedMesh {
   const counts = new Map<string, number>();
   for (const { kind } of mesh.objects) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return {

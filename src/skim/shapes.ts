@@ -1,14 +1,18 @@
 import type { Parser, Skimmed } from '../model/record.ts';
 import type { Stamp } from '../text/stamp.ts';
 import type { KnownLine } from '../traffic/recognize.ts';
+import type { Around } from './frames.ts';
+import { isEqual, viewOf } from './words.ts';
 
 /** Shapes kept, and bytes of all of them. */
 const MAX_SHAPES = 32_768;
 const MAX_BYTES = 16 * 1024 * 1024;
 const FIRST_BYTES = 64 * 1024;
 
-/** A shape of lines: the parser that reads them and the flow they belong to. */
+/** A shape of lines: the parser that reads them, the flow they belong to, and the wrappings that all of them have. */
 export interface Shape extends KnownLine {
+  /** What is around its lines; null: nothing. */
+  readonly around: Around | null;
   /** Where its pieces stand in the store, one behind the other, and how long each is. */
   readonly start: number;
   readonly lengths: readonly number[];
@@ -31,26 +35,33 @@ export class ShapeStore {
   /** Hash of the last line. */
   #hash = 0;
 
-  /** The shape of the line that `skimmed` tells of; null: it is not known. */
-  find(bytes: Buffer, skimmed: Skimmed, parser: Parser): Shape | null {
+  /** The shape of the line that `skimmed` tells of, and in which `around` is around it; null: it is not known. */
+  find(bytes: Buffer, skimmed: Skimmed, parser: Parser, around: Around | null): Shape | null {
     if (this.#buffer !== bytes) {
       this.#buffer = bytes;
       this.#line = viewOf(bytes);
     }
-    this.#hash = hashOf(this.#line, skimmed);
+    this.#hash = hashOf(this.#line, skimmed, around?.seed ?? 0);
     const shape = this.#shapes.get(this.#hash);
-    return shape !== undefined && shape.parser === parser && this.#equals(shape, skimmed) ? shape : null;
+    if (shape === undefined || shape.parser !== parser || shape.around !== around) return null;
+    return this.#equals(shape, skimmed) ? shape : null;
   }
 
   /** Keeps the shape of the line that was looked for last. Answers the shape that gave way to it, null: none. */
-  add(bytes: Buffer, { spans, pieces }: Skimmed, { parser, flow }: KnownLine, time: Stamp): Shape | null {
+  add(
+    bytes: Buffer,
+    { spans, pieces }: Skimmed,
+    { parser, flow, wrapped }: KnownLine,
+    around: Around | null,
+    time: Stamp,
+  ): Shape | null {
     const start = this.#used;
     const lengths: number[] = [];
     for (let piece = 0; piece < pieces; piece++) {
       lengths.push(this.#append(bytes.subarray(spans[2 * piece], spans[2 * piece + 1])));
     }
     const gone = this.#shapes.get(this.#hash) ?? null;
-    this.#shapes.set(this.#hash, { parser, flow, start, lengths, floor: time, last: time });
+    this.#shapes.set(this.#hash, { parser, flow, wrapped, around, start, lengths, floor: time, last: time });
     return gone;
   }
 
@@ -90,13 +101,9 @@ export class ShapeStore {
   }
 }
 
-function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
-}
-
 /** Reads four bytes a step, as does `isEqual`. */
-function hashOf(line: DataView, { spans, pieces }: Skimmed): number {
-  let hash = pieces;
+function hashOf(line: DataView, { spans, pieces }: Skimmed, seed: number): number {
+  let hash = seed ^ pieces;
   for (let piece = 0; piece < pieces; piece++) {
     const end = spans[2 * piece + 1] as number;
     let at = spans[2 * piece] as number;
@@ -109,11 +116,4 @@ function hashOf(line: DataView, { spans, pieces }: Skimmed): number {
 function mix(hash: number, word: number): number {
   const mixed = Math.imul(hash ^ word, 0x9e3779b1);
   return mixed ^ (mixed >>> 15);
-}
-
-function isEqual(a: DataView, aStart: number, b: DataView, bStart: number, length: number): boolean {
-  let at = 0;
-  for (; at + 4 <= length; at += 4) if (a.getInt32(aStart + at, true) !== b.getInt32(bStart + at, true)) return false;
-  for (; at < length; at++) if (a.getUint8(aStart + at) !== b.getUint8(bStart + at)) return false;
-  return true;
 }

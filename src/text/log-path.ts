@@ -11,7 +11,9 @@ const RANDOM = '[bcdfghjklmnpqrstvwxz2456789]';
  * `oc adm inspect`, on which must-gather is built (oc pkg/cli/admin/inspect/pod.go).
  */
 const FOLDERS: readonly RegExp[] = [
-  new RegExp(`(?:^|/)proxies/(?<namespace>${LABEL})/(?<pod>${NAME})/(?<container>${LABEL})\\.log(?:\\.|$)`),
+  new RegExp(
+    `(?:^|/)proxies/(?<namespace>${LABEL})/(?<pod>${NAME})/(?<container>${LABEL})(?:\\.prev(?:ious)?)?\\.log(?:\\.|$)`,
+  ),
   new RegExp(`(?:^|/)istio/(?<namespace>${LABEL})/(?<pod>${NAME})/(?<container>discovery)\\.log(?:\\.|$)`),
   new RegExp(
     `(?:^|/)namespaces/(?<namespace>${LABEL})/pods/(?<pod>${NAME})/(?<container>${LABEL})/(?:${LABEL}/)?logs/(?:rotated/)?[^/]{1,100}$`,

@@ -33,14 +33,31 @@ export function stampAt(bytes: Uint8Array, start: number, end: number): Stamp {
   );
 }
 
+/** Whether at `start` a time of this length stands, without zone: with no fraction, or with one of any number of digits. */
+export function isTimeAt(bytes: Uint8Array, start: number, length: number): boolean {
+  if (!hasInnerSeparators(bytes, start) || (length > WHOLE && bytes[start + WHOLE] !== DOT)) return false;
+  const sum =
+    numberAt(bytes, start, 4) +
+    bounded(numberAt(bytes, start + 5, 2), 1, 12) +
+    bounded(numberAt(bytes, start + 8, 2), 1, 31) +
+    bounded(numberAt(bytes, start + 11, 2), 0, 23) +
+    bounded(numberAt(bytes, start + 14, 2), 0, 59) +
+    bounded(numberAt(bytes, start + 17, 2), 0, 59) +
+    (length > WHOLE ? numberAt(bytes, start + WHOLE + 1, length - WHOLE - 1) : 0);
+  return !Number.isNaN(sum);
+}
+
 function hasSeparators(bytes: Uint8Array, start: number): boolean {
+  return hasInnerSeparators(bytes, start) && bytes[start + WHOLE] === DOT;
+}
+
+function hasInnerSeparators(bytes: Uint8Array, start: number): boolean {
   return (
     bytes[start + 4] === HYPHEN &&
     bytes[start + 7] === HYPHEN &&
     bytes[start + 10] === LETTER_T &&
     bytes[start + 13] === COLON &&
-    bytes[start + 16] === COLON &&
-    bytes[start + WHOLE] === DOT
+    bytes[start + 16] === COLON
   );
 }
 

@@ -1,6 +1,6 @@
 import { type Origin, UNKNOWN_ORIGIN, type Wrapping } from '../model/line.ts';
 import type { Parsed, Parser } from '../model/record.ts';
-import { inside, isSame, located, type Peeled, refine, type Source } from './peeled.ts';
+import { inside, isSame, located, type Peeled, type Source, takeOff } from './peeled.ts';
 import type { Pieces } from './pieces.ts';
 
 /** Wrappings peeled off one line at most. */
@@ -25,8 +25,8 @@ export interface Piece {
   readonly envelope: Peeled;
 }
 
-/** How a line was read: these wrappings off, then this parser. */
-interface Recipe {
+/** How a line was read: these wrappings off, then this parser. The same object as long as it is remembered. */
+export interface Recipe {
   readonly wrappings: readonly Wrapping[];
   /** Of the wrappings. */
   readonly ids: readonly string[];
@@ -105,16 +105,21 @@ export class Detector {
     return this.#wrappings.flatMap((wrapping) => wrapping.unwrap(line.payload) ?? []);
   }
 
+  /** How the last line was read, if that is the way in which the next one is tried first; null: another way, or by no parser. */
+  get last(): Recipe | null {
+    return this.#recipes[0] ?? null;
+  }
+
   /** Says that the last line had no wrappings and was this parser's, though it was not read here. */
   noteBare(parser: Parser): void {
     const last = this.#recipes[0];
     if (last?.parser !== parser || last.wrappings.length > 0) this.#remember(recipeOf([], parser));
   }
 
-  /** The line without the wrappings of the line read last; null if it does not have them. */
-  peelAsBefore(line: Peeled): Peeled | null {
-    const recipe = this.#recipes[0];
-    return recipe === undefined ? line : this.#peel(line, recipe);
+  /** The line without the wrappings of the lines read last, in each way in which it has them; the way of the very last first. */
+  peeledAsBefore(line: Peeled): readonly Peeled[] {
+    if (this.#recipes.length === 0) return [line];
+    return this.#recipes.flatMap((recipe) => this.#peel(line, recipe) ?? []);
   }
 
   #readAsBefore(line: Peeled): Taken | null {
@@ -125,7 +130,7 @@ export class Detector {
       const preferred = recipe.parser === this.#preferred ? null : this.#askPreferred(envelope);
       if (preferred !== null) return preferred;
       const parsed = this.parse(recipe.parser, envelope);
-      if (parsed === null || isWeak(parsed, recipe.parser)) continue;
+      if (parsed === null || isWeak(parsed, recipe.parser, envelope.payload)) continue;
       if (index > 0) this.#remember(recipe);
       return { kind: 'taken', envelope, parsed, parser: recipe.parser };
     }
@@ -162,7 +167,11 @@ export class Detector {
       const parsed = weak !== null && parser.takesParts !== true ? null : this.parse(parser, envelope);
       if (parsed === null) continue;
       const taken: Taken = { kind: 'taken', envelope, parsed, parser };
-      const found: Found = { result: taken, recipe: recipeOf(wrappings, parser), isWeak: isWeak(parsed, parser) };
+      const found: Found = {
+        result: taken,
+        recipe: recipeOf(wrappings, parser),
+        isWeak: isWeak(parsed, parser, envelope.payload),
+      };
       if (!found.isWeak || parsed.kind !== 'malformed') return found;
       weak ??= found;
     }
@@ -197,32 +206,41 @@ export class Detector {
   /** The line without the wrappings of a recipe; null: it does not have them. */
   #peel(line: Peeled, recipe: Recipe): Peeled | null {
     if (recipe.wrappings.length === 0) return line;
-    let { payload, time, origin, stream } = line;
-    for (const wrapping of recipe.wrappings) {
-      const unwrapped = wrapping.unwrap(payload);
-      if (unwrapped === null || unwrapped.more) return null;
-      payload = unwrapped.payload;
-      time ??= unwrapped.time;
-      origin = refine(origin, unwrapped.origin);
-      stream ??= unwrapped.stream;
-    }
-    if (isSame(origin, this.#origin)) origin = this.#origin;
-    else this.#origin = origin;
-    const wrappings = line.wrappings.length === 0 ? recipe.ids : [...line.wrappings, ...recipe.ids];
-    return this.#pieces.join({ at: line.at, wrappings, time, origin, payload, stream });
+    const peeled = takeOff(line, recipe.wrappings, recipe.ids);
+    if (peeled === null) return null;
+    const isOfSame = isSame(peeled.origin, this.#origin);
+    if (!isOfSame) this.#origin = peeled.origin;
+    return this.#pieces.join(isOfSame ? { ...peeled, origin: this.#origin } : peeled);
   }
 
   #remember(recipe: Recipe): void {
     const known = this.#recipes.findIndex((other) => sameRecipe(other, recipe));
-    if (known >= 0) this.#recipes.splice(known, 1);
-    this.#recipes.unshift(recipe);
+    const [kept = recipe] = known >= 0 ? this.#recipes.splice(known, 1) : [];
+    this.#recipes.unshift(kept);
     if (this.#recipes.length > MAX_RECIPES) this.#recipes.length = MAX_RECIPES;
   }
 }
 
-/** Whether an answer is given up for a better one: the line is broken, or more than the record. */
-export function isWeak(parsed: Exclude<Parsed, null>, parser: Parser): boolean {
-  return parsed.kind === 'malformed' || parser.takesParts === true;
+/** Whether an answer is given up for a better one: the line is broken, more than the record, or the source of a web page. */
+export function isWeak(parsed: Exclude<Parsed, null>, parser: Parser, payload: string): boolean {
+  if (parsed.kind === 'malformed' || parser.takesParts === true) return true;
+  if (CLOSERS.has(payload.charCodeAt(payload.length - 1)) && MARKUP.test(payload.slice(-MAX_MARKUP))) return true;
+  // Free text is taken as it stands, whatever was made of its quotes.
+  return (parsed.kind === 'diagnostic' || parsed.kind === 'unfinished') && isHtml(payload);
+}
+
+const CLOSERS: ReadonlySet<number> = new Set([62, 125]);
+/** How a line of a web page or wiki may end, which a last column would take for its own. */
+const MARKUP = /(?:<(?:br ?\/?|\/[a-z][a-z0-9]{0,20})>|\{(?:color|code|noformat|quote)\})$/i;
+const MAX_MARKUP = 24;
+
+/** Whether quotes stand in a text as the entities of HTML only. */
+function isHtml(text: string): boolean {
+  if (!text.includes('&')) return false;
+  return (
+    (/&(?:quot|#34|#x22);/.test(text) && !text.includes('"')) ||
+    (/&(?:apos|#39|#x27);/.test(text) && !text.includes("'"))
+  );
 }
 
 function recipeOf(wrappings: readonly Wrapping[], parser: Parser): Recipe {

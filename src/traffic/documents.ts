@@ -1,6 +1,6 @@
 import type { DocumentReader, Wrapping } from '../model/line.ts';
 import type { Taken } from './detect.ts';
-import { inDocument, type Peeled } from './peeled.ts';
+import { inDocument, inside, type Peeled } from './peeled.ts';
 
 /** Lines of one input that may be read twice because a document turned out to be none; beyond it none begins any more. */
 const MAX_READ_TWICE = 100_000;
@@ -22,18 +22,34 @@ export type DocumentStep =
       readonly claim: Taken | null;
     };
 
+/** Wrappings around the lines of a document, at most. */
+const MAX_LAYERS = 2;
+
+/** A document that was begun. */
+interface OpenDocument {
+  readonly reader: DocumentReader;
+  readonly wrapping: Wrapping;
+  /** What is around each of its lines, outermost first. */
+  readonly layers: readonly Wrapping[];
+  /** The first line of the part that is not complete, without the layers. */
+  first: Peeled;
+}
+
 /** The document of many log lines that an input is in, if any: a table, an answer of an API. */
 export class Documents {
   readonly #wrappings: readonly Wrapping[];
-  #open: { readonly reader: DocumentReader; readonly wrapping: Wrapping } | null = null;
+  readonly #peelings: (line: Peeled, layers: number) => readonly Peeled[];
+  #open: OpenDocument | null = null;
   /** Lines of the part that is not complete. The reader limits them. */
   #lines: Peeled[] = [];
   #isFirstPart = false;
   #claim: Taken | null = null;
   #readTwice = 0;
 
-  constructor(wrappings: readonly Wrapping[]) {
-    this.#wrappings = wrappings.filter((wrapping) => wrapping.begin !== undefined);
+  /** `peelings`: a line as it is and with up to so many wrappings off, in all ways. */
+  constructor(wrappings: readonly Wrapping[], peelings: (line: Peeled, layers: number) => readonly Peeled[]) {
+    this.#wrappings = wrappings;
+    this.#peelings = peelings;
   }
 
   get isOpen(): boolean {
@@ -46,35 +62,58 @@ export class Documents {
    */
   begin(line: Peeled, claim: Taken | null): boolean {
     if (this.#readTwice >= MAX_READ_TWICE) return false;
-    for (const wrapping of this.#wrappings) {
-      const reader = wrapping.begin?.(line.payload) ?? null;
-      if (reader === null) continue;
-      this.#open = { reader, wrapping };
-      this.#isFirstPart = true;
-      this.#claim = claim;
-      return true;
+    const open = this.#beginAt(line, line) ?? (MAY_BEGIN.test(line.payload) ? this.#beginInside(line) : null);
+    if (open === null) return false;
+    this.#open = open;
+    this.#isFirstPart = true;
+    this.#claim = claim;
+    return true;
+  }
+
+  #beginInside(line: Peeled): OpenDocument | null {
+    for (const inner of this.#peelings(line, MAX_LAYERS)) {
+      const open = inner === line ? null : this.#beginAt(inner, line);
+      if (open !== null) return open;
     }
-    return false;
+    return null;
+  }
+
+  /** The document that begins with `inner`, which is `line` without some wrappings. */
+  #beginAt(inner: Peeled, line: Peeled): OpenDocument | null {
+    for (const wrapping of this.#wrappings) {
+      const reader = wrapping.begin?.(inner.payload) ?? null;
+      if (reader === null) continue;
+      const ids = inner.wrappings.slice(line.wrappings.length);
+      const layers = ids.flatMap((id) => this.#wrappings.find((other) => other.id === id) ?? []);
+      return { reader, wrapping, layers, first: inner };
+    }
+    return null;
   }
 
   /** Takes the next line of the open document. */
   take(line: Peeled): DocumentStep {
     if (this.#open === null) return { kind: 'left', lines: [line], failed: false, claim: null };
-    const { reader, wrapping } = this.#open;
+    const { reader, wrapping, layers } = this.#open;
+    const inner = peel(line, layers);
+    if (this.#lines.length === 0) this.#open.first = inner;
     this.#lines.push(line);
-    const answer = reader.next(line.payload);
+    const answer = reader.next(inner.payload);
     if (answer === 'open') return { kind: 'open' };
     if (answer === 'left') return this.#leave();
+    const { first } = this.#open;
     const lines = this.#lines;
-    const first = lines[0] ?? line;
     this.#lines = [];
     this.#isFirstPart = false;
     return { kind: 'part', inside: answer.map((text) => inDocument(first, wrapping, text)), lines };
   }
 
-  /** The input ended: the lines of the part that is not complete. */
-  end(): readonly Peeled[] {
-    return this.#leave().lines;
+  /** The input ended: the lines of the part that is not complete, and what can be read of it. */
+  end(): { readonly inside: readonly Peeled[]; readonly lines: readonly Peeled[] } {
+    const open = this.#open;
+    const { lines } = this.#leave();
+    if (open === null || lines.length === 0) return { inside: [], lines };
+    const texts = open.reader.end?.() ?? [];
+    return { inside: texts.map((text) => inDocument(open.first, open.wrapping, text)), lines };
   }
 
   #leave(): DocumentStep & { readonly kind: 'left' } {
@@ -86,4 +125,18 @@ export class Documents {
     this.#isFirstPart = false;
     return { kind: 'left', lines, failed, claim: failed ? this.#claim : null };
   }
+}
+
+/** How a document begins within a line: with a bracket or brace at its end, a list in one line, the names of a table's columns. */
+const MAY_BEGIN =
+  /[[{]["'`\s]{0,8}$|[[{][\s]{0,8}[[{"]|\\n|[,;\t].{0,200}(?:message|_raw|content|textpayload|line|log)|(?:message|_raw|content|textpayload|line|log).{0,200}[,;\t]/i;
+
+/** A line without these wrappings, as far as it has them. */
+function peel(line: Peeled, layers: readonly Wrapping[]): Peeled {
+  let peeled = line;
+  for (const layer of layers) {
+    const unwrapped = layer.unwrap(peeled.payload);
+    if (unwrapped !== null && !unwrapped.more) peeled = inside(peeled, layer, unwrapped);
+  }
+  return peeled;
 }

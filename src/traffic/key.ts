@@ -1,5 +1,6 @@
 import { isPlaintextToTls, proxyReplyOfSize } from '../causes/envoy-reply.ts';
 import { jwtMessagesOfLength } from '../causes/jwt-refusal.ts';
+import { proberOf } from '../causes/prober.ts';
 import type { ConnectionRecord, DiagnosticRecord, EnvoyFacts, LogRecord, RequestRecord } from '../model/record.ts';
 import { pathShape } from '../text/path-shape.ts';
 import { isPrivateAddress } from '../text/private-address.ts';
@@ -25,12 +26,12 @@ export function flowKey(record: LogRecord): string {
 function connectionKey(record: ConnectionRecord): string {
   const { source, destination, envoy } = record;
   const outcome = envoy === null ? maskVolatile(record.error) : envoyKey(envoy);
-  return `c${record.proxy}${SEPARATOR}${record.phase}${SEPARATOR}${record.reporter}${SEPARATOR}${clientAddress(source.address)}${SEPARATOR}${source.workload}${SEPARATOR}${source.namespace}${SEPARATOR}${source.identity}${SEPARATOR}${destination.address}${SEPARATOR}${destination.port}${SEPARATOR}${destination.workload}${SEPARATOR}${destination.namespace}${SEPARATOR}${destination.identity}${SEPARATOR}${record.hboneAddress}${SEPARATOR}${record.service}${SEPARATOR}${record.origin.pod}${SEPARATOR}${outcome}`;
+  return `c${record.proxy}${SEPARATOR}${record.phase}${SEPARATOR}${record.reporter}${SEPARATOR}${clientAddress(source.address)}${SEPARATOR}${source.workload}${SEPARATOR}${source.namespace}${SEPARATOR}${source.identity}${SEPARATOR}${destination.address}${SEPARATOR}${destination.port}${SEPARATOR}${destination.workload}${SEPARATOR}${destination.namespace}${SEPARATOR}${destination.identity}${SEPARATOR}${record.hboneAddress}${SEPARATOR}${record.service}${SEPARATOR}${printerOf(record)}${SEPARATOR}${outcome}`;
 }
 
 function requestKey(record: RequestRecord): string {
   const { source, destination, envoy } = record;
-  return `r${record.reporter}${SEPARATOR}${clientAddress(source.address)}${SEPARATOR}${source.identity}${SEPARATOR}${destination.address}${SEPARATOR}${destination.port}${SEPARATOR}${record.service}${SEPARATOR}${record.method}${SEPARATOR}${pathShape(record.path)}${SEPARATOR}${record.authority}${SEPARATOR}${record.status}${SEPARATOR}${answerOf(record)}${SEPARATOR}${record.origin.pod}${SEPARATOR}${envoyKey(envoy)}`;
+  return `r${record.reporter}${SEPARATOR}${clientAddress(source.address)}${SEPARATOR}${source.identity}${SEPARATOR}${destination.address}${SEPARATOR}${destination.port}${SEPARATOR}${record.service}${SEPARATOR}${record.method}${SEPARATOR}${pathShape(record.path)}${SEPARATOR}${record.authority}${SEPARATOR}${record.status}${SEPARATOR}${answerOf(record)}${SEPARATOR}${proberKey(record)}${SEPARATOR}${printerOf(record)}${SEPARATOR}${envoyKey(envoy)}`;
 }
 
 /** Which proxy's standard answer an error may be by its size; an application's own answers are one class. */
@@ -40,6 +41,11 @@ function answerOf(record: RequestRecord): string {
   if (status === 401) return jwtMessagesOfLength(status, bytesSent).join();
   if (isPlaintextToTls(status, bytesSent)) return 'tls';
   return proxyReplyOfSize(status, bytesSent) ?? '';
+}
+
+/** Who asked only to see whether something answers, of what failed: that is no failure of another caller. */
+function proberKey(record: RequestRecord): string {
+  return record.status === null || record.status < 400 ? '' : (proberOf(record)?.told ?? '');
 }
 
 function envoyKey(envoy: EnvoyFacts): string {
@@ -52,11 +58,34 @@ function diagnosticKey(record: DiagnosticRecord): string {
     .sort()
     .filter((name) => !VOLATILE_FIELDS.has(name))
     .map((name) => `${name}=${maskVolatile(record.fields[name] ?? null)}`);
-  return `d${record.proxy}${SEPARATOR}${record.severity}${SEPARATOR}${record.scope}${SEPARATOR}${record.origin.pod}${SEPARATOR}${maskVolatile(record.message)}${SEPARATOR}${fields.join(SEPARATOR)}`;
+  return `d${record.proxy}${SEPARATOR}${record.severity}${SEPARATOR}${record.scope}${SEPARATOR}${printerOf(record)}${SEPARATOR}${maskVolatile(record.message)}${SEPARATOR}${fields.join(SEPARATOR)}`;
 }
 
+/**
+ * Who printed a record, as far as its log tells: the pod with its namespace and cluster, or the node. Two clusters may have pods
+ * of one name, and their archives or folders are told apart by their own names.
+ */
+export function printerOf({ origin, at }: Pick<LogRecord, 'origin' | 'at'>): string {
+  const { cluster, namespace, pod, node } = origin;
+  const who = pod === null ? `${cluster}//${node}` : `${cluster}/${namespace}/${pod}`;
+  const bundle = BUNDLE_ENDS.map((mark) => at.input.indexOf(mark)).find((end) => end >= 0);
+  return bundle === undefined ? who : `${at.input.slice(0, bundle)} ${who}`;
+}
+
+/** What stands behind the name of an archive, and behind the folder of `istioctl bug-report` or must-gather. */
+const BUNDLE_ENDS = ['!', '/proxies/', '/namespaces/'] as const;
+
 /** Span ids, peers with their ports, threads and tags that differ from line to line. */
-const VOLATILE_FIELDS: ReadonlySet<string> = new Set(['id', 'peer', 'uid', 'thread', 'nonce', 'caller']);
+const VOLATILE_FIELDS: ReadonlySet<string> = new Set([
+  'id',
+  'peer',
+  'uid',
+  'thread',
+  'connection',
+  'stream',
+  'nonce',
+  'caller',
+]);
 
 /**
  * A text with what differs between two prints of the same thing masked: ports after addresses, hexadecimal ids, times,

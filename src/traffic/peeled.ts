@@ -10,10 +10,17 @@ export type Source = Pick<Peeled, 'origin' | 'stream'>;
 const NO_WRAPPINGS: readonly string[] = [];
 
 const BYTE_ORDER_MARK = 0xfeff;
+const CARRIAGE_RETURN = 13;
 
-/** A line of an input as it was read, without the mark that Windows tools write first and that stands in the middle of files put together. */
+/**
+ * A line of an input as it was read, without the mark that Windows tools write first and that stands in the middle of files put
+ * together, and without the returns that a terminal was sent at its end.
+ */
 export function bare({ at, text }: Line): Peeled {
-  const payload = text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text;
+  const start = text.charCodeAt(0) === BYTE_ORDER_MARK ? 1 : 0;
+  let end = text.length;
+  while (text.charCodeAt(end - 1) === CARRIAGE_RETURN) end--;
+  const payload = text.slice(start, end);
   return { at, wrappings: NO_WRAPPINGS, time: null, origin: UNKNOWN_ORIGIN, payload, stream: null };
 }
 
@@ -26,6 +33,27 @@ export function inside(outer: Peeled, wrapping: Wrapping, unwrapped: Unwrapped):
     origin: refine(outer.origin, unwrapped.origin),
     payload: unwrapped.payload,
     stream: outer.stream ?? unwrapped.stream,
+  };
+}
+
+/** A line without these wrappings, of which `ids` are the ids, outermost first; null: it does not have them, or is a piece of a line. */
+export function takeOff(line: Peeled, wrappings: readonly Wrapping[], ids: readonly string[]): Peeled | null {
+  let { payload, time, origin, stream } = line;
+  for (const wrapping of wrappings) {
+    const unwrapped = wrapping.unwrap(payload);
+    if (unwrapped === null || unwrapped.more) return null;
+    payload = unwrapped.payload;
+    time ??= unwrapped.time;
+    origin = refine(origin, unwrapped.origin);
+    stream ??= unwrapped.stream;
+  }
+  return {
+    at: line.at,
+    wrappings: line.wrappings.length === 0 ? ids : [...line.wrappings, ...ids],
+    time,
+    origin,
+    payload,
+    stream,
   };
 }
 

@@ -2,7 +2,7 @@ import { type Line, type Origin, UNKNOWN_ORIGIN } from '../model/line.ts';
 import type { LogRecord, Malformed, Parser } from '../model/record.ts';
 import type { Flow } from '../model/traffic.ts';
 import { Account } from './account.ts';
-import { Detector, isWeak, type Taken } from './detect.ts';
+import { Detector, isWeak, type Recipe, type Taken } from './detect.ts';
 import { Documents } from './documents.ts';
 import { Learner } from './learn.ts';
 import { mayHoldNotice, noticeOf } from './notices.ts';
@@ -14,13 +14,24 @@ import { isRecord, Streams } from './streams.ts';
 /** Shorter lines are no record on their own. */
 const MIN_LENGTH = 8;
 const INCOMPLETE: Malformed = { kind: 'malformed', reason: 'record is not complete' };
-const BRACE = 123;
-const BRACKET = 91;
+const TOO_LONG =
+  'line is longer than 1 MiB; of JSON give one record a line (jq -c), of anything else the log as it was printed';
+/** A brace and a bracket. */
+const OPENERS: ReadonlySet<number> = new Set([123, 91]);
 
 /** A line that was read on its own. */
 export interface KnownLine {
   readonly flow: Flow;
   readonly parser: Parser;
+  /** How it was read, and what its wrappings told of who wrote it; null: it had none. */
+  readonly wrapped: Wrapped | null;
+}
+
+/** The wrappings of a line that was read. */
+export interface Wrapped {
+  readonly recipe: Recipe;
+  readonly origin: Origin;
+  readonly payload: string;
 }
 
 /**
@@ -52,16 +63,16 @@ export class Recognizer {
       givenUp: (first, parser, isMine) => this.#readAfter(first, parser, isMine),
       again: (line) => this.#read(line),
     });
-    this.#documents = new Documents(parts.wrappings);
+    this.#documents = new Documents(parts.wrappings, (line, layers) => this.#detector.peelings(line, layers));
     this.#learner = new Learner(parts.infer ?? null);
   }
 
-  /** Takes the next line. Answers its flow and parser if it was a record on its own without wrappings. */
+  /** Takes the next line. Answers its flow and how it was read if it was a record on its own. */
   feed(given: Line): KnownLine | null {
     const line = bare(given);
     this.#known = null;
     this.#account.take(1);
-    if (given.truncated) this.#account.truncated(line.at, 'line is longer than the limit', line.payload);
+    if (given.truncated) this.#account.truncated(line.at, TOO_LONG, line.payload);
     else if (this.#isTooShort(line.payload)) this.#account.skip(line.payload, line.at);
     else this.#read(line);
     return this.#known;
@@ -74,22 +85,28 @@ export class Recognizer {
 
   /** Whether the next line may be part of something that is open, so that it must be fed. */
   get busy(): boolean {
-    return this.#streams.isOpen || this.#streams.size > 1 || this.#pieces.waiting || this.#documents.isOpen;
+    return this.#streams.isOpen || this.#pieces.waiting || this.#documents.isOpen;
   }
 
-  /** Counts a line without wrappings that is known to be a record of this parser. */
-  pass(parser: Parser): void {
+  /** How the line before was read, if it was a record on its own or a part of one: so the next one is tried first. */
+  get recipe(): Recipe | null {
+    return this.#detector.last;
+  }
+
+  /** Counts a line that is known to be a record of its own: without wrappings, or in those of `recipe`. */
+  pass({ parser, wrapped }: Pick<KnownLine, 'parser' | 'wrapped'>): void {
     this.#account.take(1);
-    this.#detector.noteBare(parser);
+    if (wrapped === null) this.#detector.noteBare(parser);
     this.#account.record(parser);
-    this.#streams.note(parser, UNKNOWN_ORIGIN, null);
+    this.#streams.note(parser, wrapped?.origin ?? UNKNOWN_ORIGIN, null);
   }
 
   /** The input ended: what is still open is accounted for. */
   end(): void {
     do {
       this.#streams.closeAll();
-      for (const line of this.#documents.end()) this.#readAlone(line);
+      const { inside, lines } = this.#documents.end();
+      this.#readPart(inside, lines);
       while (this.#learner.isHolding) this.#learn();
     } while (this.#streams.isOpen);
     this.#pieces.end();
@@ -117,7 +134,7 @@ export class Recognizer {
     if (this.#pieces.waiting && found?.kind !== 'piece') this.#settlePieces(line, found);
     if (found === null) this.#readUnknown(line, mayBegin);
     else if (found.kind === 'piece') this.#pieces.hold(found.envelope);
-    else if (mayBegin && isWeak(found.parsed, found.parser)) this.#readWeak(line, found);
+    else if (mayBegin && isWeak(found.parsed, found.parser, found.envelope.payload)) this.#readWeak(line, found);
     else this.#takeOrHold(found, line);
   }
 
@@ -155,13 +172,20 @@ export class Recognizer {
   #take({ parsed, parser, envelope }: Taken, line: Peeled): void {
     if (isRecord(parsed)) {
       const flow = this.#complete(parsed, parser, envelope.origin);
-      if (envelope.wrappings.length === 0) this.#known = flow === null ? null : { flow, parser };
+      this.#known = flow === null ? null : this.#knownLine(flow, parser, envelope);
     } else if (parsed.kind === 'malformed' || this.#streams.isRereading) {
       const { reason } = parsed.kind === 'malformed' ? parsed : INCOMPLETE;
       this.#account.malformed(line.at, reason, line.payload);
     } else {
       this.#streams.open(parser, envelope, line);
     }
+  }
+
+  #knownLine(flow: Flow, parser: Parser, { wrappings, origin, payload }: Peeled): KnownLine | null {
+    if (wrappings.length === 0) return { flow, parser, wrapped: null };
+    const recipe = this.#detector.last;
+    const isItsOwn = recipe?.parser === parser && recipe.ids.join(' ') === wrappings.join(' ');
+    return isItsOwn ? { flow, parser, wrapped: { recipe, origin, payload } } : null;
   }
 
   #complete(record: LogRecord, parser: Parser, origin: Origin): Flow | null {
@@ -239,7 +263,7 @@ export class Recognizer {
   /** Too short for a record, unless it goes on with one or begins a document. */
   #isTooShort(text: string): boolean {
     if (text.length >= MIN_LENGTH || this.#streams.size > 0 || this.#documents.isOpen) return false;
-    const first = text.trimStart().charCodeAt(0);
-    return first !== BRACE && first !== BRACKET;
+    const trimmed = text.trim();
+    return !OPENERS.has(trimmed.charCodeAt(0)) && !OPENERS.has(trimmed.charCodeAt(trimmed.length - 1));
   }
 }

@@ -78,7 +78,7 @@ export class Streams {
 
   /** Remembers a record where further lines may go on with it. Null: it was one that none goes on with. */
   note(parser: Parser, origin: Origin, record: LogRecord | null): void {
-    if (record !== null && parser.continues !== undefined) {
+    if (record?.kind === 'diagnostic' && parser.continues !== undefined) {
       const stream = this.#stream(origin);
       stream.record = record;
       stream.parser = parser;
@@ -90,24 +90,22 @@ export class Streams {
 
   /** Whether a line that no parser knows goes on with the last record of its stream. */
   continues(line: Peeled): boolean {
-    const next = this.#peel(line);
-    const stream = this.#of(next);
-    if (next === null || stream === null || stream.record === null) return false;
-    return stream.parser?.continues?.(stream.record, next.payload) === true;
+    const found = this.#find(line, ({ record }) => record !== null);
+    if (found === null || found.stream.record === null) return false;
+    return found.stream.parser?.continues?.(found.stream.record, found.line.payload) === true;
   }
 
   /** Whether a line is of a stream whose last record may go on. */
   mayGoOn(line: Peeled): boolean {
-    const stream = this.#of(this.#peel(line));
-    return stream !== null && (stream.open !== null || stream.record !== null);
+    return this.#find(line, ({ open, record }) => open !== null || record !== null) !== null;
   }
 
   /** Gives the open record of this line's stream its next line. `apart`: it has none; `closed`: the line is not part of it. */
   goOn(line: Peeled): 'joined' | 'closed' | 'apart' {
-    const next = this.#peel(line);
-    const stream = this.#of(next);
-    if (next === null || stream === null || stream.open === null) return 'apart';
-    const { parser, envelope, lines } = stream.open;
+    const found = this.#find(line, ({ open }) => open !== null);
+    if (found === null || found.stream.open === null) return 'apart';
+    const { stream, line: next } = found;
+    const { parser, envelope, lines } = found.stream.open;
     const payload = `${envelope.payload}\n${next.payload}`;
     const fits = lines.length < MAX_RECORD_LINES && payload.length <= MAX_RECORD_LENGTH;
     const whole = { ...envelope, payload };
@@ -166,13 +164,14 @@ export class Streams {
     this.#rereading = outer;
   }
 
-  /** A line as the stream of the line before has it; null: it has other wrappings, or no stream has anything open. */
-  #peel(line: Peeled): Peeled | null {
-    return this.#streams.size === 0 ? null : this.#detector.peelAsBefore(line);
-  }
-
-  #of(peeled: Peeled | null): Stream | null {
-    return peeled === null ? null : (this.#streams.get(this.#keyOf(peeled.origin)) ?? null);
+  /** The stream that a line is of, read in the ways in which lines before it were, if it is one that is wanted. */
+  #find(line: Peeled, isWanted: (stream: Stream) => boolean): { stream: Stream; line: Peeled } | null {
+    if (this.#streams.size === 0) return null;
+    for (const peeled of this.#detector.peeledAsBefore(line)) {
+      const stream = this.#streams.get(this.#keyOf(peeled.origin));
+      if (stream !== undefined && isWanted(stream)) return { stream, line: peeled };
+    }
+    return null;
   }
 
   #keyOf(origin: Origin): string {

@@ -1,30 +1,24 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FORMATS, type Format, generateLog } from './generate.ts';
 import { benchPolicy } from './policy.ts';
 import { benchRemedies } from './remedy.ts';
+import { GNU_TIME, medianOf, type Sample, time } from './time.ts';
+import { benchWrappings } from './wrappings.ts';
 
 /**
  * Times whole commands on generated logs, interleaved, and prints ratios: absolute times are worth nothing on a shared
  * machine, and where it is busy only processor time is comparable. `npm run bench` measures 100 MB of every format;
- * `npm run bench -- 1000 ztunnel-text` one format at 1 GB. Needs GNU time.
+ * `npm run bench -- 1000 ztunnel-text` one format at 1 GB, `npm run bench -- wrappings` the same lines as collectors and consoles give
+ * them. Needs GNU time.
  */
-const GNU_TIME = '/usr/bin/time';
-const MAX_OUTPUT = 256 * 1024 * 1024;
-
-const [megabytes = '100', ...wanted] = process.argv.slice(2);
+const given = process.argv.slice(2);
+const megabytes = given.find((word) => /^\d+$/.test(word)) ?? '100';
+const wanted = given.filter((word) => word !== megabytes);
 const bytes = Number(megabytes) * 1_000_000;
 const rounds = bytes > 500_000_000 ? 3 : 7;
 const folder = join(tmpdir(), 'meshmend-bench');
-
-interface Sample {
-  readonly seconds: number;
-  /** Processor time in user mode, of all threads. */
-  readonly user: number;
-  readonly peakMib: number;
-}
 
 function commandsFor(path: string, format: Format): Readonly<Record<string, readonly string[]>> {
   return {
@@ -33,22 +27,6 @@ function commandsFor(path: string, format: Format): Readonly<Record<string, read
     naive: [process.execPath, 'test/bench/naive.mjs', path, format],
     meshmend: [process.execPath, 'dist/cli.js', path, '-o', 'json'],
   };
-}
-
-function time(command: readonly string[]): Sample {
-  // Not to /dev/null: there grep stops at its first match.
-  const options = { encoding: 'utf8', maxBuffer: MAX_OUTPUT } as const;
-  const { stderr } = spawnSync(GNU_TIME, ['-f', '%e %U %M', ...command], options);
-  const [seconds = Number.NaN, user = Number.NaN, peakKib = Number.NaN] = (stderr.trim().split('\n').at(-1) ?? '')
-    .split(' ')
-    .map(Number);
-  if (Number.isNaN(seconds)) throw new Error(`${command.join(' ')}: ${stderr}`);
-  return { seconds, user, peakMib: peakKib / 1024 };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
 function measure(path: string, format: Format): ReadonlyMap<string, readonly Sample[]> {
@@ -64,8 +42,7 @@ function measure(path: string, format: Format): ReadonlyMap<string, readonly Sam
 }
 
 function table(samples: ReadonlyMap<string, readonly Sample[]>): string {
-  const of = (name: string, key: keyof Sample): number =>
-    median((samples.get(name) ?? []).map((sample) => sample[key]));
+  const of = (name: string, key: keyof Sample): number => medianOf(samples.get(name) ?? [], key);
   const ratio = (name: string, key: 'seconds' | 'user'): string =>
     `${(of(name, key) / of('meshmend', key)).toFixed(2)}x`.padStart(7);
   const rows = [...samples.keys()].map((name) => {
@@ -87,3 +64,4 @@ for (const format of FORMATS.filter((name) => wanted.length === 0 || wanted.incl
 
 if (wanted.length === 0 || wanted.includes('policy')) benchPolicy();
 if (wanted.length === 0 || wanted.includes('remedies')) benchRemedies();
+if (wanted.includes('wrappings')) benchWrappings(folder, bytes, rounds);

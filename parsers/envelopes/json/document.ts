@@ -1,13 +1,21 @@
 import type { DocumentReader } from '../../../src/model/line.ts';
+import { jsonText } from '../../../src/text/json-line.ts';
+import { isRecord } from '../../../src/text/kube-object.ts';
 import { closingQuote } from '../../../src/text/rust-debug.ts';
 import { elementsOf } from './elements.ts';
+import { splitDocument } from './split.ts';
 
-/** What is held of a part of a document that is laid out over many lines. */
-const MAX_PART_LENGTH = 1024 * 1024;
+/** What is held of a part of a document that is laid out over many lines. One that becomes longer is taken apart. */
+const MAX_PART_LENGTH = 256 * 1024;
 const MAX_PART_LINES = 20_000;
+/** Shorter lines are not broken by whoever cuts inputs into lines. */
+const MIN_BROKEN = 128 * 1024;
 
-/** A list, or an object in which a list of objects stands, in one line: no record of a collector that was read before. */
-const COMPACT = /^\s{0,64}(?:\[.*?\{|\{.*?\[\s{0,8}[[{])/;
+/**
+ * A list, an object in which a list stands, or a text of many lines, in one line: no record of a collector that was read before.
+ * What begins with a time in brackets is no list.
+ */
+const COMPACT = /^\s{0,64}(?:\[(?!\d).*?[{"]|\{.*?\[\s{0,8}[[{"]|[{"].*?\\n.)/;
 /** The first line of a document that is laid out: a bracket or brace alone, or a list behind its key. */
 const LAID_OUT = /^\s{0,64}(?:[[{]\s{0,8}\{?|"[^"\\]{1,64}"\s{0,8}:\s{0,8}\[\s{0,8}\{?)\s{0,8}$/;
 const LIST = /^\s*(?:"[^"\\]*"\s*:\s*)?\[/;
@@ -15,22 +23,27 @@ const LIST = /^\s*(?:"[^"\\]*"\s*:\s*)?\[/;
 /** The reader of the JSON document that begins with this line; null: none does. */
 export function beginJsonDocument(text: string): DocumentReader | null {
   if (LAID_OUT.test(text)) return new LaidOutReader(LIST.test(text));
-  return COMPACT.test(text) ? { next: readCompact() } : null;
-}
-
-function readCompact(): DocumentReader['next'] {
+  if (isBrokenOff(text)) return new LaidOutReader(LIST.test(text));
+  const elements = COMPACT.test(text) ? elementsIn(text, false) : null;
+  if (elements === null || elements.length === 0) return null;
   let isFirst = true;
-  return (text) => {
-    if (!isFirst) return 'left';
-    isFirst = false;
-    const elements = elementsIn(text);
-    return elements === null || elements.length === 0 ? 'left' : elements;
+  return {
+    next() {
+      const answer = isFirst ? elements : 'left';
+      isFirst = false;
+      return answer;
+    },
   };
 }
 
+/** Whether the text is the beginning of a document in one line that is too long to be read in one. */
+function isBrokenOff(text: string): boolean {
+  return text.length >= MIN_BROKEN && text.endsWith(',') && (depthChange(text) ?? 0) > 0;
+}
+
 /**
- * Reads a document over many lines. If it is a list, each item is a part of it; an object is one part, whole. Whatever is no
- * JSON, or longer than the limit, ends it.
+ * Reads a document over many lines. If it is a list, each item is a part of it; an object is one part, whole, unless it is longer
+ * than the limit: then its records are read in parts, too. Whatever is no JSON ends it.
  */
 class LaidOutReader implements DocumentReader {
   readonly #isList: boolean;
@@ -53,12 +66,29 @@ class LaidOutReader implements DocumentReader {
     this.#depth = before + change;
     this.#part.push(line);
     this.#length += line.length;
-    if (this.#depth > (this.#isList ? 1 : 0)) return this.#mayGoOn() ? 'open' : 'left';
+    if (this.#depth > (this.#isList ? 1 : 0)) return this.#mayGoOn() ? 'open' : this.#takeApart();
     return this.#depth < 0 ? 'left' : this.#finishPart();
   }
 
   #mayGoOn(): boolean {
     return this.#part.length < MAX_PART_LINES && this.#length <= MAX_PART_LENGTH;
+  }
+
+  /** Of a short part its lines say as much. */
+  end(): readonly string[] {
+    const complete = this.#length >= MIN_BROKEN ? this.#takeApart() : 'left';
+    return complete === 'left' ? [] : complete;
+  }
+
+  /** What is complete of a part that became too long. */
+  #takeApart(): readonly string[] | 'left' {
+    const before = this.#isList ? '[' : '';
+    const split = splitDocument(before + this.#part.join('\n'), (document) => elementsIn(document)?.length !== 0);
+    if (split === null) return 'left';
+    const rest = split.rest.slice(before.length);
+    this.#part = [rest];
+    this.#length = rest.length;
+    return elementsIn(split.whole) ?? 'left';
   }
 
   #finishPart(): readonly string[] | 'left' {
@@ -71,9 +101,14 @@ class LaidOutReader implements DocumentReader {
   }
 }
 
-function elementsIn(text: string): readonly string[] | null {
+/** What stands in a document; null: it is none. `mayBeRecord`: it may be one record of a collector, and nothing else. */
+function elementsIn(text: string, mayBeRecord = true): readonly string[] | null {
   try {
-    return elementsOf(JSON.parse(text));
+    const value: unknown = JSON.parse(text);
+    const elements = elementsOf(value);
+    return !mayBeRecord && isRecord(value) && elements.length === 1 && elements[0] === jsonText(value)
+      ? null
+      : elements;
   } catch {
     return null;
   }

@@ -1,5 +1,6 @@
 import { jsonText } from '../../../src/text/json-line.ts';
 import { isRecord } from '../../../src/text/kube-object.ts';
+import { beginsLikeLine, holdsLines } from '../../../src/text/line-start.ts';
 import { listOf, recordOf, valueAt } from '../../../src/text/untyped.ts';
 import { type Json, lineObject, lineText } from './fields.ts';
 
@@ -11,7 +12,8 @@ const MAX_ELEMENTS = 100_000;
  * The records of a document, each as one line of JSON as a collector would write it, in the order of their times where the
  * document has them backwards. Knows a few shapes, and else looks for objects that hold a line, wherever they stand:
  * `hits.hits` (Elasticsearch), `events` (CloudWatch), `results` (Splunk, CloudWatch Insights), `data` (Datadog), plain lists
- * (gcloud, az, Grafana), `data.result` (Loki), `tables` (Azure), `resourceLogs` (OTLP). Empty: it has none.
+ * (gcloud, az, Grafana), `data.result` (Loki), `tables` (Azure), `resourceLogs` (OTLP); then for texts that begin like lines, and
+ * texts of many lines. Empty: it has none.
  */
 export function elementsOf(document: unknown): readonly string[] {
   const found: Json[] = [];
@@ -22,13 +24,33 @@ export function elementsOf(document: unknown): readonly string[] {
 /** `isItem`: the value stands in a list, or alone. */
 function collect(value: unknown, found: Json[], isItem: boolean, depth: number): void {
   if (depth > MAX_DEPTH || found.length >= MAX_ELEMENTS) return;
-  const records = Array.isArray(value) ? insightsRow(value) : isRecord(value) ? recordsOf(value, isItem) : NONE;
-  if (records !== null) for (const record of records) found.push(record);
+  const records = Array.isArray(value)
+    ? insightsRow(value)
+    : isRecord(value)
+      ? recordsOf(value, isItem)
+      : linesIn(value);
+  if (records !== null) for (const record of records) found.push(...apart(record));
   else if (Array.isArray(value)) for (const item of value) collect(item, found, true, depth + 1);
   else for (const inner of Object.values(recordOf(value))) collect(inner, found, false, depth + 1);
 }
 
-const NONE: readonly Json[] = [];
+/** A text on its own, in which one line or many may stand. */
+function linesIn(value: unknown): readonly Json[] {
+  return typeof value === 'string' && (beginsLikeLine(value) || holdsLines(value)) ? [{ line: value }] : [];
+}
+
+/** A record for each line where a record holds many. */
+function apart(record: Json): readonly Json[] {
+  const lines =
+    lineText(record)
+      ?.split('\n')
+      .filter((line) => line.trim() !== '') ?? [];
+  if (lines.length < 2 || !lines.some(beginsLikeLine)) return [record];
+  return lines.map((line) => ({ ...record, [WHOLE_LINE]: line }));
+}
+
+/** The place in a record that goes before all others. */
+const WHOLE_LINE = 'event.original';
 
 /** The records that an object is known to hold, or is; null: it is to be looked into. */
 function recordsOf(value: Json, isItem: boolean): readonly Json[] | null {
@@ -99,9 +121,9 @@ function flatValues(list: unknown): Json {
   );
 }
 
-/** `{"columns": [{"name": …}], "rows": [[…], …]}` (Azure Monitor's query API). */
+/** `{"columns": [{"name": …}], "rows": [[…], …]}` (Azure Monitor's query API), with `values` in Elasticsearch's ES|QL. */
 function azureTable(value: Json): readonly Json[] | null {
-  const { columns, rows } = value;
+  const { columns, rows = value['values'] } = value;
   if (!Array.isArray(columns) || !Array.isArray(rows)) return null;
   const names = columns.map((column: unknown) => String(valueAt(column, 'name') ?? column));
   return rows.map((row: unknown) => Object.fromEntries(names.map((name, index) => [name, valueAt(row, index)])));

@@ -2,6 +2,7 @@ import type { Instant, Origin } from '../../../src/model/line.ts';
 import { readContainerLogName } from '../../../src/text/container-log-name.ts';
 import { parseEpoch } from '../../../src/text/epoch.ts';
 import { isRecord } from '../../../src/text/kube-object.ts';
+import { beginsLikeLine } from '../../../src/text/line-start.ts';
 import { parseInstant } from '../../../src/text/time.ts';
 import { valueAt } from '../../../src/text/untyped.ts';
 
@@ -19,7 +20,7 @@ const LINE = places(
 );
 /** Where they keep an object: a line that they parsed as JSON, or a whole record of another tool in theirs. */
 const OBJECT = places(
-  'log_processed jsonPayload LogMessage _source result message @message log body attributes fields',
+  'log_processed jsonPayload LogMessage _source result message @message log body event attributes fields',
 );
 const TIME = places(
   'time timestamp @timestamp date TimeGenerated _time ts timeUnixNano observedTimeUnixNano __REALTIME_TIMESTAMP Time Date',
@@ -28,10 +29,10 @@ const CLUSTER = places(
   'resource.labels.cluster_name labels.cluster stream.cluster orchestrator.cluster.name k8s.cluster.name cluster_name cluster',
 );
 const NAMESPACE = places(
-  'kubernetes.namespace_name kubernetes.pod_namespace kubernetes.namespace namespace labels.namespace resource.labels.namespace_name PodNamespace namespace_name k8s.namespace.name kube_namespace',
+  'kubernetes.namespace_name kubernetes.pod_namespace kubernetes.namespace namespace labels.namespace resource.labels.namespace_name PodNamespace namespace_name k8s.namespace.name kube_namespace ResourceAttributes.k8s.namespace.name fields.namespace',
 );
 const POD = places(
-  'kubernetes.pod_name kubernetes.pod.name podName pod labels.pod resource.labels.pod_name PodName pod_name k8s.pod.name',
+  'kubernetes.pod_name kubernetes.pod.name podName pod labels.pod resource.labels.pod_name PodName pod_name k8s.pod.name ResourceAttributes.k8s.pod.name fields.pod',
 );
 const CONTAINER = places(
   'kubernetes.container_name kubernetes.container.name containerName container labels.container resource.labels.container_name ContainerName container_name k8s.container.name kube_container_name',
@@ -44,12 +45,37 @@ const FILE = places(
   'file log.file.path log_file_path filename labels.filename logStreamName logStream @logStream source tag fluentbit_tag',
 );
 
-/** The line that a record of a collector holds, as text; null: none. Untrusted. */
+/**
+ * The line that a record of a collector holds, as text; null: none. Where no known place has what begins like a line, or an
+ * object, any other value that does is taken. Untrusted.
+ */
 export function lineText(record: Json): string | null {
+  const known = knownText(record);
+  if ((known !== null && beginsLikeLine(known)) || lineObject(record) !== null) return known;
+  return anyText(record, known === null, MAX_DEPTH) ?? known;
+}
+
+function knownText(record: Json): string | null {
   for (const place of LINE) {
     const value = single(at(record, place));
     if (typeof value === 'string' && value !== '') return value;
     if (isBytes(value)) return new TextDecoder().decode(Uint8Array.from(value));
+  }
+  return null;
+}
+
+/** Objects within objects that are looked into for a line. */
+const MAX_DEPTH = 3;
+
+/** `withJson`: also a text that is JSON itself, which beside a line may be anything. */
+function anyText(record: Json, withJson: boolean, depth: number): string | null {
+  for (const value of Object.values(record)) {
+    if (typeof value === 'string') {
+      if (beginsLikeLine(value) && (withJson || !value.trimStart().startsWith('{'))) return value;
+    } else if (depth > 0 && isRecord(value)) {
+      const inner = anyText(value, withJson, depth - 1);
+      if (inner !== null) return inner;
+    }
   }
   return null;
 }
@@ -110,10 +136,12 @@ function textAt(record: Json, list: readonly Place[]): string | null {
   return null;
 }
 
-/** The value at a place; tools that flatten a record write the whole way as one key. */
+/** The value at a place; tools that flatten a record, or a part of it, write the whole way as one key. */
 function at(record: Json, place: Place): unknown {
   const value = valueAt(record, ...place);
-  return value === undefined && place.length > 1 ? valueAt(record, place.join('.')) : value;
+  if (value !== undefined || place.length === 1) return value;
+  const [first = '', ...rest] = place;
+  return valueAt(record, place.join('.')) ?? valueAt(record, first, rest.join('.'));
 }
 
 /** The answers of a search by `fields` have a list around every value. */

@@ -1,4 +1,5 @@
 import type { AuthorizationPolicy } from '../../model/policy.ts';
+import { remembered } from '../../text/remembered.ts';
 import { convertRule } from './convert-rule.ts';
 import {
   type AmbientSettings,
@@ -25,6 +26,17 @@ export interface Conversion {
  * AUDIT and CUSTOM are not sent. Expects an admitted object; what admission would refuse is read without throwing.
  */
 export function convertPolicy(policy: AuthorizationPolicy, settings: AmbientSettings): Conversion {
+  const known = conversions(policy);
+  const key = JSON.stringify([settings.rootNamespace, settings.istioVersion]);
+  const conversion = known.get(key) ?? convert(policy, settings);
+  known.set(key, conversion);
+  return conversion;
+}
+
+/** What was made of each policy, by settings: every view that holds the policy asks. */
+const conversions = remembered((_policy: AuthorizationPolicy) => new Map<string, Conversion>());
+
+function convert(policy: AuthorizationPolicy, settings: AmbientSettings): Conversion {
   const { ref, action } = policy;
   if (policy.dryRun) return { policy: null, status: dryRunStatus(policy, settings) };
   if (policy.targetRefs.length > 0) return { policy: null, status: null };
@@ -89,6 +101,6 @@ function httpConsequence(policy: ZtunnelPolicy, settings: AmbientSettings): stri
 }
 
 /** False: one of its clauses holds empty matches only, so the rule is dead. */
-function canMatch(rule: ZtunnelRule): boolean {
+export function canMatch(rule: ZtunnelRule): boolean {
   return rule.clauses.every((matches) => matches.some((match) => match.constraints.length > 0));
 }

@@ -17,7 +17,7 @@ export function explainZtunnel(workload: ZtunnelWorkload, connection: ZtunnelCon
     outcome,
     because: `${because(decision, workload, connection)}${skipped(workload)}`,
     determining: determining.map((policy) => objectBehind(policy, workload)),
-    nearMiss: nearMisses(workload, connection),
+    nearMiss: nearMisses(workload, connection, decision),
     error,
   };
 }

@@ -1,7 +1,7 @@
 import type { NearMiss } from '../../model/finding.ts';
 import type { ObjectRef } from '../../model/mesh.ts';
 import { lostFields } from './convert.ts';
-import type { ZtunnelWorkload } from './decide.ts';
+import type { ZtunnelDecision, ZtunnelWorkload } from './decide.ts';
 import { byText, type Constraint, type ZtunnelMatch, type ZtunnelPolicy, type ZtunnelRule } from './form.ts';
 import { constraintHolds, matchHolds, type Peer, readPeer, ruleMatches, type ZtunnelConnection } from './match.ts';
 
@@ -14,10 +14,11 @@ const PLAINTEXT = 'no identity (plaintext)';
 /** One field of a rule against what the connection had. */
 interface FieldMiss {
   readonly field: string;
-  readonly wanted: string;
+  /** Made only for what is told. */
+  readonly wanted: () => string;
   readonly seen: string;
   /** From 0 to 1: how much the caller looks like the closest value written there; 1 for a field that is not about it. */
-  readonly likeness: number;
+  readonly likeness: () => number;
 }
 
 /** A rule of an ALLOW and everything that kept it from matching. */
@@ -28,8 +29,8 @@ interface RuleMiss {
   readonly misses: readonly FieldMiss[];
   /** Number of misses; all HTTP attributes together count as one. */
   readonly distance: number;
-  /** Sum over the misses that `distance` counts. */
-  readonly likeness: number;
+  /** Sum over the misses that `distance` counts. Asked for only where rules are equally close. */
+  readonly likeness: () => number;
 }
 
 /**
@@ -38,14 +39,17 @@ interface RuleMiss {
  * rule: all of them failed); among these are rules that istiod left out and that only their HTTP attributes keep from
  * matching. At most 5 rules, those first that look most like the caller. Empty: allowed, or there is no rule to tell of.
  */
-export function nearMisses(workload: ZtunnelWorkload, connection: ZtunnelConnection): readonly NearMiss[] {
-  const { outcome, deniedBy } = workload.decide(connection);
+export function nearMisses(
+  workload: ZtunnelWorkload,
+  connection: ZtunnelConnection,
+  { outcome, deniedBy }: ZtunnelDecision = workload.decide(connection),
+): readonly NearMiss[] {
   if (outcome === 'allow') return [];
   const peer = readPeer(connection);
   if (deniedBy.length > 0)
     return deniedBy.slice(0, MAX_RULES).flatMap((policy) => matchedFields(policy, peer, connection));
   return closestRules(workload.allows, peer, connection).flatMap(({ policy, rule, misses }) =>
-    misses.map(({ field, wanted, seen }) => ({ policy, rule, field, wanted, seen })),
+    misses.map(({ field, wanted, seen }) => ({ policy, rule, field, wanted: wanted(), seen })),
   );
 }
 
@@ -58,8 +62,8 @@ function matchedFields(policy: ZtunnelPolicy, peer: Peer, connection: ZtunnelCon
     (matches) => matches.find((match) => matchHolds(match, peer))?.constraints ?? [],
   );
   const told = constraints.map((constraint) => compare(constraint, peer, connection));
-  const fields = told.length > 0 ? told : [{ field: '', wanted: 'anything', seen: 'a rule without fields' }];
-  return fields.map(({ field, wanted, seen }) => ({ policy: source, rule: rule.index, field, wanted, seen }));
+  const fields = told.length > 0 ? told : [{ field: '', wanted: () => 'anything', seen: 'a rule without fields' }];
+  return fields.map(({ field, wanted, seen }) => ({ policy: source, rule: rule.index, field, wanted: wanted(), seen }));
 }
 
 function closestRules(
@@ -74,7 +78,7 @@ function closestRules(
 function byCloseness(left: RuleMiss, right: RuleMiss): number {
   return (
     left.distance - right.distance ||
-    right.likeness - left.likeness ||
+    right.likeness() - left.likeness() ||
     byText(left.key, right.key) ||
     left.rule - right.rule
   );
@@ -95,7 +99,7 @@ function ruleMisses(policy: ZtunnelPolicy, peer: Peer, connection: ZtunnelConnec
       rule: rule.index,
       misses: [...counted, ...http.slice(1)],
       distance: counted.length,
-      likeness: counted.reduce((sum, { likeness }) => sum + likeness, 0),
+      likeness: () => counted.reduce((sum, { likeness }) => sum + likeness(), 0),
     };
   });
 }
@@ -108,24 +112,30 @@ function clauseMisses(
 ): readonly FieldMiss[] {
   const [best = []] = matches
     .map((match) => matchMisses(match, peer, connection))
-    .sort((left, right) => left.length - right.length || (right[0]?.likeness ?? 0) - (left[0]?.likeness ?? 0));
+    .sort((left, right) => left.length - right.length || likenessOfFirst(right) - likenessOfFirst(left));
   return best;
+}
+
+function likenessOfFirst([first]: readonly FieldMiss[]): number {
+  return first?.likeness() ?? 0;
 }
 
 function matchMisses(match: ZtunnelMatch, peer: Peer, connection: ZtunnelConnection): readonly FieldMiss[] {
   const failed = match.constraints.filter((constraint) => !constraintHolds(constraint, peer));
   if (match.constraints.length > 0) return failed.map((constraint) => compare(constraint, peer, connection));
   if (match.lost.length === 0) {
-    return [{ field: match.path, wanted: 'a field', seen: 'an empty entry, which never matches', likeness: 0 }];
+    return [
+      { field: match.path, wanted: () => 'a field', seen: 'an empty entry, which never matches', likeness: () => 0 },
+    ];
   }
   // HTTP attributes are told of by rule: one of them anywhere in an ALLOW drops all of it.
   return match.lost
     .filter(({ httpAttribute }) => httpAttribute === null)
     .map(({ path, written }) => ({
       field: path,
-      wanted: listed(written, false),
+      wanted: () => listed(written, false),
       seen: 'nothing: ztunnel never gets this field, and an entry without others never matches',
-      likeness: 0,
+      likeness: () => 0,
     }));
 }
 
@@ -134,9 +144,9 @@ function httpMisses(rule: ZtunnelRule): readonly FieldMiss[] {
     .filter(({ httpAttribute }) => httpAttribute !== null)
     .map(({ path, written, httpAttribute }) => ({
       field: path,
-      wanted: `${path.endsWith('.key') ? `${httpAttribute}: ` : ''}${listed(written, false)}`,
+      wanted: () => `${path.endsWith('.key') ? `${httpAttribute}: ` : ''}${listed(written, false)}`,
       seen: 'no HTTP: ztunnel cannot see it, so istiod leaves the whole rule out',
-      likeness: 1,
+      likeness: () => 1,
     }));
 }
 
@@ -145,8 +155,9 @@ function compare(constraint: Constraint, peer: Peer, connection: ZtunnelConnecti
   const seen = seenText(field, peer, connection);
   const aboutCaller = field !== 'destinationPorts' && field !== 'destinationIps';
   // A caller that a rule excludes by name is not like the ones it allows.
-  const likeness = negated ? 0 : written.reduce((best, value) => Math.max(best, likenessOf(value, seen)), 0);
-  return { field: path, wanted: listed(written, negated), seen, likeness: aboutCaller ? likeness : 1 };
+  const likeness = (): number =>
+    negated ? 0 : written.reduce((best, value) => Math.max(best, likenessOf(value, seen)), 0);
+  return { field: path, wanted: () => listed(written, negated), seen, likeness: aboutCaller ? likeness : () => 1 };
 }
 
 function seenText(field: Constraint['field'], peer: Peer, connection: ZtunnelConnection): string {

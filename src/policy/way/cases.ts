@@ -137,6 +137,8 @@ interface PodGroup {
 }
 
 function distinct(pods: readonly Pod[], engines: MeshEngines): readonly PodGroup[] {
+  const [only] = pods;
+  if (only !== undefined && pods.length === 1) return [{ pod: only, ip: only.ips[0] ?? null, assuming: [] }];
   const groups = new Map<string, Pod[]>();
   for (const pod of pods) {
     const key = engines.likenessOf(pod);

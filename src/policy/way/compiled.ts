@@ -1,5 +1,5 @@
 import type { MeshView } from '../../model/mesh.ts';
-import { remembered } from '../remembered.ts';
+import { remembered } from '../../text/remembered.ts';
 import { MeshEngines } from './engines.ts';
 
 /**

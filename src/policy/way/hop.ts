@@ -10,8 +10,20 @@ export function plainDecision(outcome: Decision['outcome'], because: string): De
 /** A hop that is no Envoy. */
 export function hop(by: HopBy, at: string, decision: Decision): Hop {
   const { outcome, because, determining, nearMiss, error } = decision;
-  const envoy = { stage: null, status: null, flags: [], details: null, termination: null };
-  return { by, at, outcome, because, determining, nearMiss, error, ...envoy };
+  return {
+    by,
+    at,
+    outcome,
+    because,
+    determining,
+    nearMiss,
+    error,
+    stage: null,
+    status: null,
+    flags: [],
+    details: null,
+    termination: null,
+  };
 }
 
 /** A hop that is an Envoy, with what it would print. */

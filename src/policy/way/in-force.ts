@@ -1,5 +1,5 @@
 import type { KubeObject, MeshView, ObjectRef } from '../../model/mesh.ts';
-import { remembered } from '../remembered.ts';
+import { remembered } from '../../text/remembered.ts';
 import { validateForApply } from '../validate.ts';
 
 /** The policies of a mesh that count. */

@@ -25,7 +25,9 @@ export function walk(
   engines: MeshEngines,
 ): Route {
   const hops = hopsOf(source, destination, request, engines);
-  return { assuming: [...source.assuming, ...destination.assuming], hops, ...decisionOf(hops) };
+  const { outcome, because, determining, nearMiss, error } = decisionOf(hops);
+  const assuming = [...source.assuming, ...destination.assuming];
+  return { assuming, hops, outcome, because, determining, nearMiss, error };
 }
 
 /**
@@ -121,7 +123,8 @@ function finalHops(
 function sourceHop(source: SourceCase, leg: Leg): Hop {
   const secure = leg.wire === 'hbone' || leg.wire === 'mtls';
   const as = secure && source.identity !== null ? ` as ${principalOf(source.identity)}` : '';
-  return { ...hop('source', source.name, plainDecision('allow', `${leg.because}${as}`)), determining: leg.by };
+  const because = `${leg.because}${as}`;
+  return hop('source', source.name, { outcome: 'allow', because, determining: leg.by, nearMiss: [], error: null });
 }
 
 function networkHop(source: SourceCase, leg: Leg, pod: DestinationCase['pod'], { mesh }: MeshEngines): Hop | null {

@@ -1,5 +1,6 @@
 import type { KubeObject, MeshView, Pod, Service } from '../../model/mesh.ts';
 import { nameOf } from '../../text/object-ref.ts';
+import { remembered } from '../../text/remembered.ts';
 import { listOf, textMapOf, textOf, valueAt } from '../../text/untyped.ts';
 import { GATEWAY_NAME_LABEL, gatewayClassOf, isGatewayApi, USE_WAYPOINT_LABEL } from './role.ts';
 
@@ -82,8 +83,13 @@ function withoutGateway(
 }
 
 function namespaceLabels(namespace: string, mesh: MeshView): Labels {
-  return mesh.namespaces.find(({ name }) => name === namespace)?.labels ?? {};
+  return labelsByNamespace(mesh.namespaces).get(namespace) ?? {};
 }
+
+const labelsByNamespace = remembered(
+  (namespaces: MeshView['namespaces']): ReadonlyMap<string, Labels> =>
+    new Map(namespaces.toReversed().map(({ name, labels }) => [name, labels])),
+);
 
 function takes({ metadata }: KubeObject, traffic: Traffic): boolean {
   const wanted = metadata.labels?.[WAYPOINT_FOR_LABEL] ?? 'service';

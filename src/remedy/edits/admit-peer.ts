@@ -205,7 +205,7 @@ function newPolicy(own: Pod, direction: Direction, rule: Json, mesh: MeshView): 
 }
 
 /** One end as a peer in a policy of `namespace`; null: it has no labels that stay. */
-function peerOf(other: WireSource, namespace: string, mesh: MeshView): Json | null {
+export function peerOf(other: WireSource, namespace: string, mesh: MeshView): Json | null {
   if ('ip' in other) return { ipBlock: { cidr: `${other.ip}/${other.ip.includes(':') ? 128 : 32}` } };
   const matchLabels = labelsOf(other, mesh);
   if (matchLabels === null) return null;

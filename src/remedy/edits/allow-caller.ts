@@ -112,7 +112,7 @@ function askForPattern(finding: Finding, destination: Destination): Draft {
 /** Entries in lists that nearly matched, of at most two policies. */
 function entries(admission: Admission, policies: readonly AppliedPolicy[]): readonly Candidate[] {
   const seen = new Set<string>();
-  const slots = slotsIn(admission.finding, admission.destination, policies).filter(({ applied }) => {
+  const slots = slotsIn(admission.finding, admission.destination, policies, admission.mesh).filter(({ applied }) => {
     const { name, namespace } = applied.policy.ref;
     return seen.size < 2 && !seen.has(`${namespace}/${name}`) && seen.add(`${namespace}/${name}`);
   });
@@ -126,16 +126,24 @@ function fill({ finding, mesh, destination, principal, shared }: Admission, slot
   const { object, policy } = slot.applied;
   const planned = patchObject(object, [slot.edit]);
   if (planned === null) return null;
-  const [verb, place] = slot.edit.op === 'append' ? ['Add', 'to'] : ['Take the scheme off', 'in'];
   const ports = slot.portBound ? '' : ` The rule is for all ports${isLayer4(finding) ? '' : ', methods and paths'}.`;
+  const lost =
+    slot.replaced === null
+      ? ''
+      : ` ${slot.replaced}, under which no pod runs, is admitted no more: it may be of a job.`;
   const scope = scopeOf(slot.applied, mesh);
   const wide = scope === null ? '' : ` The policy applies to ${scope}: the caller may then call all of it.`;
   return draftOf([planned], {
     kind: 'policy-change',
-    summary: `${verb} ${principal} ${place} rule ${slot.rule} of AuthorizationPolicy ${policy.ref.namespace}/${policy.ref.name}.`,
-    risk: `Admits every pod with the identity ${principal}.${shared}${ports}${wide}`,
+    summary: `${editWords(slot, principal)} rule ${slot.rule} of AuthorizationPolicy ${policy.ref.namespace}/${policy.ref.name}.`,
+    risk: `Admits every pod with the identity ${principal}.${lost}${shared}${ports}${wide}`,
     verify: watchLogs(finding, mesh, destination),
   });
+}
+
+function editWords({ edit, replaced }: Slot, principal: string): string {
+  if (replaced !== null) return `Write ${principal} in place of ${replaced} in`;
+  return edit.op === 'append' ? `Add ${principal} to` : `Take the scheme off ${principal} in`;
 }
 
 /** A rule of its own in a policy for this workload alone that lists callers already, else a policy of its own. */

@@ -1,10 +1,12 @@
 import type { Finding } from '../../model/finding.ts';
+import type { MeshView } from '../../model/mesh.ts';
 import type { Condition, PolicyRule } from '../../model/policy.ts';
 import { allOf, anyOf } from '../../policy/network-match.ts';
 import type { Destination } from './destination.ts';
 import { type Call, callOf, fromFits, isLayer4Key, restFits, sourceFits } from './fit.ts';
 import { type Edit, entryIn } from './json-patch.ts';
 import { principalParts } from './names.ts';
+import { isMistyped } from './near-principal.ts';
 import type { AppliedPolicy } from './policies.ts';
 
 /** A list in a rule that names callers, to which this one can be added so that the rule would match. */
@@ -12,6 +14,8 @@ export interface Slot {
   readonly applied: AppliedPolicy;
   readonly rule: number;
   readonly edit: Edit;
+  /** What the name is put in place of, as nobody has it and it is most likely a mistake for it; null: it goes beside the others. */
+  readonly replaced: string | null;
   /** The rule holds for some ports only. */
   readonly portBound: boolean;
 }
@@ -21,16 +25,19 @@ export function slotsIn(
   finding: Finding,
   destination: Destination,
   policies: readonly AppliedPolicy[],
+  mesh: MeshView,
 ): readonly Slot[] {
   const slots = policies.flatMap((applied) => {
     const call = callOf(finding, destination.port, applied.policy.ref.namespace);
     return applied.policy.rules.flatMap((rule, index) =>
-      slotsOf(rule, call).map(({ at, list, value }) => ({
-        applied,
-        rule: index,
-        edit: entryIn(list, ['spec', 'rules', index, ...at], value),
-        portBound: rule.to.length > 0,
-      })),
+      slotsOf(rule, call).map(({ at, list, value }) => {
+        const place = ['spec', 'rules', index, ...at];
+        const mistyped = list.findIndex((entry) => isMistyped(entry, value, mesh));
+        const replaced = mistyped < 0 ? null : (list[mistyped] ?? null);
+        const edit: Edit =
+          replaced === null ? entryIn(list, place, value) : { op: 'set', at: [...place, mistyped], value };
+        return { applied, rule: index, edit, replaced, portBound: rule.to.length > 0 };
+      }),
     );
   });
   const rank = (slot: Slot): number =>

@@ -4,11 +4,11 @@ import type { MeshView, Pod, Service } from '../../model/mesh.ts';
 import type { Decision } from '../../model/policy.ts';
 import type { ConnectionRecord, LogRecord, RequestRecord } from '../../model/record.ts';
 import { decideNetwork } from '../../policy/network-policy.ts';
-import { remembered } from '../../policy/remembered.ts';
 import { parseHostPort } from '../../text/address.ts';
 import { hasLabels } from '../../text/labels.ts';
 import { nameOf } from '../../text/object-ref.ts';
 import { probeAddressFor } from '../../text/probe-address.ts';
+import { remembered } from '../../text/remembered.ts';
 import { workloadOf } from '../../text/workload.ts';
 
 /** A caller on the wire: a pod, or an address that is none. */

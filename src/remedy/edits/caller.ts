@@ -8,6 +8,7 @@ import { inRoot } from '../commands/kubectl.ts';
 import { hasProven, isForwarded, ownAddresses } from './caller-proof.ts';
 import { sourcePods } from './destination.ts';
 import { principalParts, usablePrincipal } from './names.ts';
+import { platformFlowOf } from './platform-call.ts';
 import { step } from './step.ts';
 
 /** How the caller is called in a sentence. */
@@ -43,8 +44,10 @@ function sharedBy(principal: string, mesh: MeshView): string {
 
 const GATEWAY_LABELS = ['gateway.networking.k8s.io/gateway-name', 'istio'];
 
-/** A gateway calls for its clients: what it may do, they may, unless it decides about them itself. */
+/** A gateway calls for its clients: what it may do, they may, unless it decides about them itself. So do others. */
 function forOthers(finding: Finding, mesh: MeshView): string {
+  const forwards = platformFlowOf(finding, mesh)?.flow.forwards ?? null;
+  if (forwards !== null) return ` ${forwards}`;
   const isGateway = sourcePods(finding, mesh).some(({ labels }) =>
     GATEWAY_LABELS.some((label) => labels[label] !== undefined),
   );

@@ -144,7 +144,7 @@ function withoutServerFields(object: Json): Json {
  * YAML without folded lines and anchors; texts that YAML 1.1, which kubectl reads, would take for another type are quoted.
  * Where a text has characters that move a cursor, or end a line for some readers of YAML only, it is JSON, which is YAML too.
  */
-function toYaml(object: Json): string {
+export function toYaml(object: Json): string {
   const yaml = stringify(object, { lineWidth: 0, aliasDuplicateObjects: false, compat: 'yaml-1.1' });
   const isSafe = yaml.split('\n').every((line) => printable(line) === line);
   return isSafe ? yaml : `${printableJson(JSON.stringify(object, null, 2))}\n`;

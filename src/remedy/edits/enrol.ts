@@ -29,7 +29,8 @@ export function enrolCaller(finding: Finding, mesh: MeshView): readonly Draft[] 
   if (pod !== null && isEnrolled(finding, mesh)) return [enrolledAlready(pod)];
   const way = wantsAmbient(finding, mesh) ? AMBIENT : INJECTION;
   const labels = mesh.namespaces.find(({ name }) => name === namespace)?.labels ?? {};
-  if (pod !== null && labels[way.namespaceLabel[0]] === way.namespaceLabel[1]) return [leftOut(pod, way)];
+  if (pod !== null && labels[way.namespaceLabel[0]] === way.namespaceLabel[1])
+    return [...takenBackIn(namespace, pods, way, mesh), leftOut(pod, way)];
   const whole = enrolNamespace(namespace, finding.source.workload, way, identityRemark(pod, mesh), mesh);
   return pod === null ? [whole] : enrolments(namespace, pods, way, whole, mesh);
 }
@@ -50,6 +51,18 @@ function enrolments(
   if (narrow !== null && narrow.changes.length > 0) return [narrow, whole];
   if (way.ambient) return [enrolPods(namespace, pods.slice(0, MAX_PODS), way, later, mesh), whole];
   return narrow === null ? [whole] : [whole, narrow];
+}
+
+/** For a workload that opts out by its own label, in a namespace that is in the mesh. Empty: that is not what keeps it out. */
+function takenBackIn(namespace: string, pods: readonly Pod[], way: Enrolment, mesh: MeshView): readonly Draft[] {
+  const [key, value] = way.podLabel;
+  const out = pods.filter(({ labels }) => labels[key] !== undefined && labels[key] !== value);
+  const [pod] = out;
+  if (pod === undefined) return [];
+  const [narrow] = enrolments(namespace, out, way, leftOut(pod, way), mesh);
+  if (narrow === undefined || narrow.changes.length === 0) return [];
+  const remark = `It has ${key}=${pod.labels[key]}, so somebody took it out of the mesh: see why.`;
+  return [{ ...narrow, risk: narrow.risk === null ? remark : `${remark} ${narrow.risk}` }];
 }
 
 /** How pods come into the mesh. */

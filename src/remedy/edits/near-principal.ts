@@ -1,5 +1,6 @@
 import type { MeshView, ObjectRef } from '../../model/mesh.ts';
 import type { AuthorizationPolicy } from '../../model/policy.ts';
+import { nearNames } from '../../text/near.ts';
 import { nameOf } from '../../text/object-ref.ts';
 import { principalParts } from './names.ts';
 import { readPolicy } from './policies.ts';
@@ -50,6 +51,23 @@ function remarkOn(entry: string, principal: string, policy: string, mesh: MeshVi
   return !isSameAccount && isUnused(written.namespace, written.serviceAccount, mesh)
     ? `${policy} names ${entry}, under which no pod runs: perhaps that account was renamed.`
     : null;
+}
+
+/**
+ * True for an entry of a list of callers that is most likely a mistake for another name: of the same namespace, almost the
+ * same account (or the same, in a trust domain that is not the mesh's), and nobody runs under it.
+ */
+export function isMistyped(entry: string, name: string, mesh: MeshView): boolean {
+  const [written, own] = [principalParts(entry), principalParts(name)];
+  if (written === null || own === null || written.namespace !== own.namespace || entry.includes('*')) return false;
+  const { namespace, serviceAccount, trustDomain } = written;
+  if (serviceAccount === own.serviceAccount) return !isOurs(trustDomain, mesh) && trustDomain !== own.trustDomain;
+  const isNear = nearNames(serviceAccount, [own.serviceAccount]).length > 0;
+  return trustDomain === own.trustDomain && isNear && isUnused(namespace, serviceAccount, mesh);
+}
+
+function isOurs(trustDomain: string, mesh: MeshView): boolean {
+  return [mesh.trustDomain, ...mesh.trustDomainAliases, 'cluster.local'].includes(trustDomain);
 }
 
 /** Only where pods of the namespace are known. */

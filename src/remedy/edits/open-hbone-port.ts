@@ -5,15 +5,18 @@ import { type End, endOf, type NetworkProbe } from '../../policy/network-match.t
 import { shellWord } from '../../text/shell.ts';
 import { listPods } from '../commands/kubectl.ts';
 import { callerName } from './caller.ts';
-import { draftOf, type PlannedChange, patchObject, refOf } from './change.ts';
+import { refOf } from './change.ts';
 import { destinationOf, sourcePods, TUNNEL_PORT } from './destination.ts';
 import { showPolicy } from './kubectl.ts';
 import { type Direction, type IsolatingRule, isForPort, isolationOf } from './network-policy.ts';
 import { step } from './step.ts';
+import { openTunnel } from './tunnel-opening.ts';
 
 /**
  * Drafts for a tunnel that is not answered: port 15008 is added to the NetworkPolicy rule that lets the caller reach the
- * application's port, at the destination and at the caller, wherever no rule lets 15008 through; the rule keeps its peers.
+ * application's port, at the destination and at the caller, wherever no rule lets 15008 through; the rule keeps its peers,
+ * and one for everybody gets a neighbour for this caller alone. The tunnel carries every port: a second draft gives the limit
+ * to some ports back in an AuthorizationPolicy.
  * Where no NetworkPolicy can be it, a step that says where else to look; where that cannot be told by the objects given,
  * a step that says which are lacking. Never empty.
  */
@@ -25,12 +28,19 @@ export function openHbonePort(finding: Finding, mesh: MeshView): readonly Draft[
   const ends = target === null ? null : endsOf(finding, mesh, source, target, destination?.port ?? null);
   const checks = ends === null ? [] : [check(mesh, ends, 'ingress'), check(mesh, ends, 'egress')];
   const rules = checks.flatMap(({ near }) => (near === null ? [] : [near]));
-  const planned = rules.map(openIn).filter((change) => change !== null);
-  const opened = planned.length > 0 ? [openDraft(finding, rules, planned)] : [];
+  const opened = openTunnel(finding, destination, rules, { ingress: source, egress: target }, mesh);
   const drafts = [...opened, ...closed(finding, checks)];
   if (drafts.length > 0) return drafts;
   const gaps = gapsOf(finding, mesh, target, source);
-  return gaps.length > 0 ? [checkWith(gaps), openByHand(finding)] : [lookElsewhere(finding, target, source)];
+  if (gaps.length > 0) return [checkWith(gaps), openByHand(finding)];
+  return [
+    lookElsewhere(
+      finding,
+      target,
+      source,
+      checks.flatMap(({ openBy }) => openBy),
+    ),
+  ];
 }
 
 /** The two ends of the tunnel, and the two connections that policies are asked about. */
@@ -59,46 +69,29 @@ interface Check {
   readonly near: IsolatingRule | null;
   /** The policies, if no rule of them is for this caller and port. */
   readonly closedBy: readonly KubeObject[];
+  /** The policies that isolate the end and have a rule for the tunnel of this caller. */
+  readonly openBy: readonly KubeObject[];
 }
 
 function check(mesh: MeshView, ends: Ends, direction: Direction): Check {
   const { tunnel, inner, source, destination } = ends;
   const [own, other] = direction === 'ingress' ? [destination, source] : [source, destination];
   const { policies, rules } = isolationOf(mesh, own, other, direction);
-  const isOpen = rules.some((rule) => rule.peer === true && isForPort(rule, tunnel) === true);
-  if (policies.length === 0 || isOpen) return { near: null, closedBy: [] };
+  const open = rules.filter((rule) => rule.peer === true && isForPort(rule, tunnel) === true);
+  const openBy = open.map(({ policy }) => policy);
+  if (policies.length === 0 || openBy.length > 0) return { near: null, closedBy: [], openBy };
   const candidates = rules.filter(
     (rule) =>
       rule.peer !== false && (inner === null || isForPort(rule, inner) !== false) && isForPort(rule, tunnel) === false,
   );
   const [near = null] = candidates.toSorted((a, b) => rank(a) - rank(b));
   const mayBeOpen = rules.some((rule) => rule.peer !== false && isForPort(rule, tunnel) !== false);
-  return { near, closedBy: near === null && !mayBeOpen ? policies : [] };
+  return { near, closedBy: near === null && !mayBeOpen ? policies : [], openBy };
 }
 
 /** A rule that surely is for the caller first, and among those one that is for few. */
 function rank({ peer, rule }: IsolatingRule): number {
   return (peer === true ? 0 : 2) + (rule.peers.length > 0 ? 0 : 1);
-}
-
-function openIn({ policy, direction, index }: IsolatingRule): PlannedChange | null {
-  const value = { protocol: 'TCP', port: TUNNEL_PORT };
-  return patchObject(policy, [{ op: 'append', at: ['spec', direction, index, 'ports'], value }]);
-}
-
-function openDraft(finding: Finding, rules: readonly IsolatingRule[], planned: readonly PlannedChange[]): Draft {
-  const places = rules.map(
-    ({ policy, direction, index }) => `${direction} rule ${index} of NetworkPolicy ${nameOf(policy)}`,
-  );
-  const open = rules.some(({ rule }) => rule.peers.length === 0);
-  return draftOf(planned, {
-    kind: 'network-policy',
-    summary: `Add TCP ${TUNNEL_PORT} to ${places.join(' and ')}.`,
-    risk: `Port ${TUNNEL_PORT} carries all ports of the pod: which of them a caller may use is then up to AuthorizationPolicies.${open ? ' The rule names no peers, so the port opens for everybody, as its other ports are.' : ''}`,
-    verify: [
-      `istioctl ztunnel-config connections${finding.source.namespace === null ? '' : ` --workload-namespace ${shellWord(finding.source.namespace)}`}`,
-    ],
-  });
 }
 
 function nameOf({ metadata }: KubeObject): string {
@@ -147,15 +140,20 @@ function checkWith(gaps: readonly Gap[]): Draft {
   );
 }
 
-function lookElsewhere(finding: Finding, target: Pod | null, source: Pod | null): Draft {
+function lookElsewhere(finding: Finding, target: Pod | null, source: Pod | null, openBy: readonly KubeObject[]): Draft {
   const namespaces = new Set([
     target?.namespace ?? finding.destination.namespace,
     source?.namespace ?? finding.source.namespace,
   ]);
   const known = [...namespaces].filter((namespace) => namespace !== null);
+  const open = [...new Set(openBy.map(nameOf))].join(' and ');
+  const lead =
+    open === ''
+      ? `No NetworkPolicy of the mesh given stops TCP ${TUNNEL_PORT}: look`
+      : `By the objects given NetworkPolicy ${open} lets TCP ${TUNNEL_PORT} through for this caller: if that was added since, nothing is left to do. Else look`;
   return step(
     'investigate',
-    `No NetworkPolicy of the mesh given stops TCP ${TUNNEL_PORT}: look at policies of the CNI, at firewalls and security groups between the nodes, and whether the pod is alive.`,
+    `${lead} at policies of the CNI, at firewalls and security groups between the nodes, and whether the pod is alive.`,
     {
       confirm: [
         ...known.map((namespace) => `kubectl -n ${shellWord(namespace)} get networkpolicy`),

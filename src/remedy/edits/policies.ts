@@ -2,8 +2,8 @@ import type { Finding } from '../../model/finding.ts';
 import type { KubeObject, MeshView } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, Selector, TargetRef } from '../../model/policy.ts';
 import { type Decoded, decodeAuthorizationPolicy } from '../../policy/decode.ts';
-import { remembered } from '../../policy/remembered.ts';
 import { hasLabels } from '../../text/labels.ts';
+import { remembered } from '../../text/remembered.ts';
 import { recordOf, textMapOf } from '../../text/untyped.ts';
 import { type Destination, workloadsSelected } from './destination.ts';
 

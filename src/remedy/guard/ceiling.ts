@@ -1,9 +1,9 @@
 import { withObjects } from '../../mesh/view.ts';
 import type { KubeObject, MeshView, Pod } from '../../model/mesh.ts';
 import { decide } from '../../policy/decide.ts';
-import { remembered } from '../../policy/remembered.ts';
 import type { Probe, ProbeDestination } from '../../policy/way/probe.ts';
 import { USE_WAYPOINT_LABEL } from '../../policy/way/role.ts';
+import { remembered } from '../../text/remembered.ts';
 
 /** Kinds that decide about a connection on its way; of these only the ceiling itself counts. */
 const DECIDING_KINDS: ReadonlySet<string> = new Set([

@@ -7,6 +7,7 @@ import { actionOf } from '../../policy/action.ts';
 import { decodeAuthorizationPolicy, decodeRequestAuthentication } from '../../policy/decode.ts';
 import { decodeKubeObject } from '../../text/kube-object.ts';
 import { sameRef } from '../../text/object-ref.ts';
+import { remembered } from '../../text/remembered.ts';
 import { withDeducedCaller } from '../edits/deduced-caller.ts';
 import { destinationOf } from '../edits/destination.ts';
 import { callOf, sourceFits } from '../edits/fit.ts';
@@ -31,11 +32,11 @@ export interface PolicyChange {
 }
 
 /** The changes of a draft in AuthorizationPolicies. */
-export function policyChanges({ changes }: Draft): readonly PolicyChange[] {
-  return changes
+const policyChanges: (draft: Draft) => readonly PolicyChange[] = remembered(({ changes }) =>
+  changes
     .filter(({ object }) => object.kind === 'AuthorizationPolicy')
-    .map(({ object, before, after }) => ({ ref: object, before: readPolicy(before), after: readPolicy(after) }));
-}
+    .map(({ object, before, after }) => ({ ref: object, before: readPolicy(before), after: readPolicy(after) })),
+);
 
 function readPolicy(object: ObjectChange['after']): AuthorizationPolicy | null {
   const read = object === null ? 'nothing' : decodeKubeObject(object, { file: '', document: 0 });

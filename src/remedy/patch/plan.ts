@@ -10,6 +10,7 @@ import { editsBetween } from '../edits/edits-between.ts';
 import { makePatch, sameData } from '../edits/json-patch.ts';
 import { createFileCommand, deleteCommand, patchCommand, patchFileCommand } from '../edits/kubectl.ts';
 import { NOTHING_TO_DO } from '../propose.ts';
+import { withObject } from '../splice/home.ts';
 import { documentOf, spliceChange } from '../splice/splice.ts';
 import { diffPath, unifiedDiff } from '../splice/unified.ts';
 
@@ -205,8 +206,8 @@ function plannedRemedy(
 function diffsOf(drafts: readonly Draft[], mesh: MeshView): Plan['diffs'] {
   const texts = new Map<string, string>();
   for (const { change } of drafts) {
-    const text = change.file === null ? null : (texts.get(change.file) ?? mesh.sourceText(change.file));
-    const changed = text === null ? null : spliceChange(change, text, documentOf(change, mesh));
+    const changed =
+      change.file === null ? null : changedText(change, texts.get(change.file) ?? mesh.sourceText(change.file), mesh);
     if (change.file !== null && changed !== null) texts.set(change.file, changed);
   }
   const byRoot = new Map<string, string>();
@@ -217,4 +218,10 @@ function diffsOf(drafts: readonly Draft[], mesh: MeshView): Plan['diffs'] {
     if (diff !== null) byRoot.set(root, (byRoot.get(root) ?? '') + diff);
   }
   return [...byRoot].map(([root, text]) => ({ root, text }));
+}
+
+/** `text` null: the file is not there yet. */
+function changedText(change: ObjectChange, text: string | null, mesh: MeshView): string | null {
+  const spliced = text === null ? null : spliceChange(change, text, documentOf(change, mesh));
+  return spliced ?? withObject(change, text, mesh);
 }

@@ -95,16 +95,20 @@ function named(rule: PolicyRule, policyNamespace: string, { trustDomain }: MeshV
 function workloadsRunningAs(principal: string, mesh: MeshView): readonly string[] | null {
   const own = [mesh.trustDomain, ...mesh.trustDomainAliases, 'cluster.local'];
   const parts = principalParts(principal);
-  if (parts !== null && !own.some((domain) => matches(parts.trustDomain, domain))) return null;
-  const runs = ({ namespace, serviceAccount }: Pod): boolean =>
-    parts === null
-      ? own.some((domain) => matches(principal, principalOf(identityOf(domain, namespace, serviceAccount))))
-      : matches(parts.namespace, namespace) && matches(parts.serviceAccount, serviceAccount);
-  return namesOf(mesh.pods.filter(runs));
+  if (parts === null) {
+    const isNamed = matching(principal);
+    const runs = ({ namespace, serviceAccount }: Pod): boolean =>
+      own.some((domain) => isNamed(principalOf(identityOf(domain, namespace, serviceAccount))));
+    return namesOf(mesh.pods.filter(runs));
+  }
+  if (!own.some(matching(parts.trustDomain))) return null;
+  const [isThere, isAccount] = [matching(parts.namespace), matching(parts.serviceAccount)];
+  return namesOf(mesh.pods.filter(({ namespace, serviceAccount }) => isThere(namespace) && isAccount(serviceAccount)));
 }
 
-function matches(written: string, seen: string): boolean {
-  return matchesString(readStringMatch(written), seen);
+function matching(written: string): (seen: string) => boolean {
+  const match = readStringMatch(written);
+  return (seen) => matchesString(match, seen);
 }
 
 function namesOf(pods: readonly Pod[]): readonly string[] {

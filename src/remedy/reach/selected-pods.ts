@@ -1,3 +1,4 @@
+import { POLICY_KINDS } from '../../mesh/kinds.ts';
 import type { KubeObject, MeshView, ObjectRef, Pod, Service } from '../../model/mesh.ts';
 import type { Selector, TargetRef } from '../../model/policy.ts';
 import {
@@ -7,12 +8,12 @@ import {
 } from '../../policy/decode.ts';
 import { decodeNetworkPolicy } from '../../policy/decode-network-policy.ts';
 import { selectsPod } from '../../policy/network-match.ts';
-import { remembered } from '../../policy/remembered.ts';
 import { enginesOf } from '../../policy/way/compiled.ts';
 import { GATEWAY_NAME_LABEL, gatewayClassOf, isGatewayApi } from '../../policy/way/role.ts';
 import { type WaypointAnswer, waypointOfPod, waypointOfService } from '../../policy/way/waypoint.ts';
 import { hasLabels } from '../../text/labels.ts';
 import { nameOf } from '../../text/object-ref.ts';
+import { remembered } from '../../text/remembered.ts';
 import { listOf, textMapOf, textOf, valueAt } from '../../text/untyped.ts';
 
 type PodTest = (pod: Pod) => boolean;
@@ -23,7 +24,7 @@ type PodTest = (pod: Pod) => boolean;
  * cannot be read.
  */
 export function podsUnder(object: KubeObject, mesh: MeshView): readonly Pod[] {
-  return mesh.pods.filter(testOf(object, mesh));
+  return near(object, mesh).filter(testOf(object, mesh));
 }
 
 /** The policies that decide about one of these pods: AuthorizationPolicies in force and the three other kinds. Unsorted. */
@@ -42,8 +43,7 @@ const policiesByLikeness = remembered((mesh: MeshView): ReadonlyMap<string, read
   for (const policy of [...engines.inForce.all, ...mesh.objectsOf('NetworkPolicy')]) {
     if (isRehearsal(policy)) continue;
     const test = testOf(policy, mesh);
-    const near = staysAtHome(policy, mesh) ? engines.podsIn(policy.metadata.namespace) : samples;
-    for (const pod of near) {
+    for (const pod of near(policy, mesh)) {
       if (!samples.has(pod) || !test(pod)) continue;
       const likeness = engines.likenessOf(pod);
       const over = found.get(likeness);
@@ -53,6 +53,12 @@ const policiesByLikeness = remembered((mesh: MeshView): ReadonlyMap<string, read
   }
   return found;
 });
+
+/** Pods among which are those that an object is about. */
+function near(object: KubeObject, mesh: MeshView): readonly Pod[] {
+  const isHome = POLICY_KINDS.has(object.kind) && staysAtHome(object, mesh);
+  return isHome ? enginesOf(mesh).podsIn(object.metadata.namespace) : mesh.pods;
+}
 
 /** A waypoint may serve other namespaces than its own. */
 function staysAtHome({ raw, metadata }: KubeObject, mesh: MeshView): boolean {

@@ -1,6 +1,6 @@
 import type { MeshView } from '../../model/mesh.ts';
 import type { ObjectChange } from '../../model/remedy.ts';
-import { remembered } from '../../policy/remembered.ts';
+import { remembered } from '../../text/remembered.ts';
 import { recordOf } from '../../text/untyped.ts';
 import { type Difference, firstDifference } from './difference.ts';
 import { parseSource, plainValue, type Section, sectionsOf, withObject } from './documents.ts';

@@ -36,7 +36,7 @@ export interface ChangedPart {
 
 /**
  * The unified diff of a file in which one part, of whole lines, is changed, for `git apply` and `patch -p1`; null: nothing is
- * changed, or the path cannot be written safely. Costs time by the length of the part.
+ * changed, or the path cannot be written safely. An empty file is one that is not there yet. Costs time by the length of the part.
  */
 export function unifiedDiff(file: string, text: string, { from, to, line, after }: ChangedPart): string | null {
   const name = diffPath(file);
@@ -51,7 +51,8 @@ export function unifiedDiff(file: string, text: string, { from, to, line, after 
   // A tab ends a name that has blanks in it.
   const stop = name.path.includes(' ') ? '\t' : '';
   const body = formatPatch({ ...patch, hunks: moved }, OMIT_HEADERS);
-  return `--- a/${name.path}${stop}\n+++ b/${name.path}${stop}\n${body}`;
+  const old = text === '' ? '/dev/null' : `a/${name.path}${stop}`;
+  return `--- ${old}\n+++ b/${name.path}${stop}\n${body}`;
 }
 
 /** Offset of the line that is some lines above the one at an offset. */

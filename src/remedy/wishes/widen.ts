@@ -7,7 +7,7 @@ import { decodeKubeObject } from '../../text/kube-object.ts';
 import { refText } from '../../text/object-ref.ts';
 import { shortened } from '../../text/shortened.ts';
 import { listOf, recordOf, textOf, textsOf, valueAt } from '../../text/untyped.ts';
-import { allowRule } from '../edits/allow-rule.ts';
+import { allowRule, needsPattern } from '../edits/allow-rule.ts';
 import { callerIdentity } from '../edits/caller.ts';
 import { createObject, draftOf, type PlannedChange, patchObject } from '../edits/change.ts';
 import { destinationOf } from '../edits/destination.ts';
@@ -39,6 +39,30 @@ export function widenDraft(
   const caller = callerOf(finding, mesh);
   if (caller === null) return null;
   return how === 'namespace' ? toNamespace(draft, finding, mesh, caller) : toTemplates(draft, finding, mesh, caller);
+}
+
+/**
+ * Drafts with path templates for a finding whose requests are too many, or too odd, to be listed in a rule, so that nothing
+ * else admits them. `propose` makes drafts for a finding. Empty: its requests can be listed. A text: why there are no such
+ * drafts, a sentence without a period.
+ */
+export function templatedDrafts(
+  finding: Finding,
+  mesh: MeshView,
+  propose: (finding: Finding) => readonly Draft[],
+): readonly Draft[] | string {
+  const caller = callerOf(finding, mesh);
+  if (caller === null || !needsPattern(finding)) return [];
+  const example = finding.flows
+    .map((flow): Finding => ({ ...finding, flows: [flow] }))
+    .find((one) => !needsPattern(one));
+  if (example === undefined || templatesOf(finding.flows) === null)
+    return 'the paths have too little in common for a few templates, or hold what no template can: name a pattern to their owner';
+  const widened = propose(example)
+    .filter(({ changes }) => changes.length > 0)
+    .map((draft) => toTemplates(draft, finding, mesh, caller, example));
+  const drafts = widened.filter((draft) => draft !== null && typeof draft !== 'string');
+  return drafts.length > 0 ? drafts : (widened.find((draft) => typeof draft === 'string') ?? []);
 }
 
 interface Caller extends NamedCaller {
@@ -77,7 +101,14 @@ function toNamespace(draft: Draft, finding: Finding, mesh: MeshView, caller: Cal
   });
 }
 
-function toTemplates(draft: Draft, finding: Finding, mesh: MeshView, caller: Caller): Draft | string | null {
+/** `listed`: the finding that the draft was made for, whose paths stand in it. */
+function toTemplates(
+  draft: Draft,
+  finding: Finding,
+  mesh: MeshView,
+  caller: Caller,
+  listed: Finding = finding,
+): Draft | string | null {
   const operations = templatesOf(finding.flows);
   if (operations === null) return null;
   const widened = draft.changes.map((change) =>
@@ -94,7 +125,7 @@ function toTemplates(draft: Draft, finding: Finding, mesh: MeshView, caller: Cal
   return draftOf(planned, {
     kind: draft.kind,
     summary: `Let ${caller.principal} call ${forms}, forms of paths and so wider than what was seen, in ${namesOf(draft.changes, widened)}.`,
-    risk: `{*} stands for any text within a segment: also for what nobody asked for yet.${since}${behind(withoutRemark(draft, finding, mesh, caller))}`,
+    risk: `{*} stands for any text within a segment: also for what nobody asked for yet.${since}${behind(withoutRemark(draft, listed, mesh, caller))}`,
     decision: draft.decision,
     verify: draft.commands.verify,
   });

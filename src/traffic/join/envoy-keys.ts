@@ -1,6 +1,7 @@
 import type { ConnectionRecord, DiagnosticRecord, EnvoyFacts, LogRecord, RequestRecord } from '../../model/record.ts';
 import { parseHostPort } from '../../text/address.ts';
 import { pathShape } from '../../text/path-shape.ts';
+import { printerOf } from '../key.ts';
 import { marksOf } from '../marks.ts';
 import { type KeyOf, keyOf } from './key.ts';
 
@@ -74,12 +75,12 @@ export function intoTunnel(record: LogRecord): string | null {
   if (record.kind === 'diagnostic' || record.envoy === null) return null;
   const { envoy } = record;
   if (envoy.flags?.length === 0) return null;
-  return keyOf(record.origin.pod ?? 'the waypoint', ORIGINATED.exec(envoy.upstreamHost ?? '')?.[1]);
+  return keyOf(printerOf(record), ORIGINATED.exec(envoy.upstreamHost ?? '')?.[1]);
 }
 
 /** The line of that tunnel. */
 export function waypointTunnel(record: LogRecord): string | null {
-  return isWaypointTunnel(record) ? keyOf(record.origin.pod ?? 'the waypoint', record.envoy.downstreamLocal) : null;
+  return isWaypointTunnel(record) ? keyOf(printerOf(record), record.envoy.downstreamLocal) : null;
 }
 
 /** The same, keyed by the waypoint's pod as far as the log tells it, and the next hop. */
@@ -117,8 +118,8 @@ export function deniedBy(pattern: RegExp): KeyOf {
 }
 
 /** Details are printed with underscores for blanks (envoy 1.37 source/common/common/utility.h, replaceAllEmptySpace). */
-function inPod({ origin }: LogRecord, told: string | null): string | null {
-  return keyOf(origin.pod ?? 'this pod', told?.replaceAll(' ', '_'));
+function inPod(record: LogRecord, told: string | null): string | null {
+  return keyOf(printerOf(record), told?.replaceAll(' ', '_'));
 }
 
 function isCaller({ reporter }: LogRecord): boolean {
