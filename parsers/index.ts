@@ -1,4 +1,5 @@
 import type { Parser } from '../src/model/record.ts';
+import { agentgatewayText } from './agentgateway/text.ts';
 import { envoyAppLog } from './envoy/app-log.ts';
 import { envoyFragment } from './envoy/fragment.ts';
 import { envoyJson } from './envoy/json.ts';
@@ -25,6 +26,7 @@ export const parsers: readonly Parser[] = [
   ztunnelJson,
   ...defaultTextParsers,
   envoyJson,
+  agentgatewayText,
   envoyKeyValue,
   envoyAppLog,
   ztunnelLegacy,

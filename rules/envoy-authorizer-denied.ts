@@ -58,7 +58,7 @@ export const rule: Rule = {
         : ` AuthorizationPolicy ${asking.map(({ ref }) => nameOf(ref)).join(', ')} (CUSTOM) sent it there${providers(asking)}.`;
     return {
       certainty: failure.certainty,
-      cause: `${requestName(record)} was denied by the external authorizer${status}.${wantsLogin(record) ? ' The caller is not logged in: no policy is broken, and nothing behind this proxy saw the request.' : ''}${by}`,
+      cause: `${requestName(record)} was denied by the external authorizer${status}.${loginRemark(record, asking)}${by}`,
       enforcedBy:
         enforcerOf(record) ?? (record.kind === 'diagnostic' ? null : (observedProxy(record, mesh)?.type ?? null)),
       policies: asking.map(({ ref }) => ref),
@@ -68,8 +68,8 @@ export const rule: Rule = {
   },
   propose(finding, mesh) {
     const [flow] = finding.flows;
-    const login = flow !== undefined && wantsLogin(flow.record) ? [logIn(flow.record, mesh)] : [];
-    return [...login, readLog(finding, mesh)];
+    const isLogin = flow !== undefined && loginRemark(flow.record, customPolicies(flow.record, mesh)) !== '';
+    return [...(isLogin ? [logIn(flow.record, mesh)] : []), readLog(finding, mesh)];
   },
 };
 
@@ -82,6 +82,21 @@ function wantsLogin(record: LogRecord): boolean {
   return (
     [301, 302, 303, 307, 401].includes(record.status) || (record.status === 403 && (record.bytesSent ?? 0) > PAGE_BYTES)
   );
+}
+
+/** What the answer says of the caller, with a blank before; empty: nothing. */
+function loginRemark(record: LogRecord, asking: readonly Asking[]): string {
+  if (wantsLogin(record))
+    return ' The caller is not logged in: no policy is broken, and nothing behind this proxy saw the request.';
+  const isSignIn = record.kind === 'request' && record.status === 403 && asking.some(isSignInProxy);
+  return isSignIn
+    ? ' Most likely the caller is not logged in: oauth2-proxy answers so with its sign-in page. Then no policy is broken.'
+    : '';
+}
+
+/** oauth2-proxy has no other 403 for who has no session, where it shows its own page instead of a redirect. */
+function isSignInProxy({ policy: { provider } }: Asking): boolean {
+  return /oauth2?-proxy/.test(provider ?? '');
 }
 
 /** A CUSTOM policy and its provider. */

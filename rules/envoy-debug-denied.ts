@@ -11,7 +11,7 @@ export const rule: Rule = {
     title: 'The RBAC filter denied a request (debug log)',
     page: {
       meaning:
-        'The debug log of the RBAC filter says that a request or connection was denied, and by which rule: "none" means that ALLOW policies apply and none matched. The dump before it names the identity of the caller (uriSanPeerCertificate) and all headers.',
+        'The debug log of the RBAC filter says that a request or connection was denied, and by which rule: "none" means that ALLOW policies apply and none matched. The dump before it names the identity of the caller (uriSanPeerCertificate) and all headers; both belong together by their thread.',
       printedBy: 'The proxy that enforces, with logger rbac at debug.',
       confirm: ['istioctl x authz check POD.NAMESPACE', 'kubectl -n NAMESPACE get authorizationpolicies -o yaml'],
       change:
@@ -30,16 +30,20 @@ export const rule: Rule = {
     const verdict = parseRbacVerdict(record.message);
     if (verdict === null || !verdict.enforced || verdict.allowed) return null;
     const { kind, policy, id } = verdict.rule;
+    const asked = askedFor(record.fields);
     return {
       certainty: 'certain',
       category: kind === 'custom' ? 'external-authorization' : 'authorization',
       cause:
         kind === 'none'
-          ? 'The RBAC filter denied a request: ALLOW policies apply and no rule of any of them matched.'
-          : `The RBAC filter denied a request by ${id === '' ? 'a policy that this line does not name' : id}.`,
+          ? `The RBAC filter denied ${asked}: ALLOW policies apply and no rule of any of them matched.`
+          : `The RBAC filter denied ${asked} by ${id === '' ? 'a policy that this line does not name' : id}.`,
       policies: policy === null ? [] : [policy],
       intended: kind === 'rule' ? 'likely' : 'unknown',
-      unchecked: ['Who called: the dump just before this line names it (uriSanPeerCertificate, headers).'],
+      unchecked:
+        record.fields['localAddress'] === undefined
+          ? ['Who called: the dump before this line, of the same thread, names it (uriSanPeerCertificate, headers).']
+          : [],
       subject: [id],
     };
   },
@@ -55,3 +59,16 @@ export const rule: Rule = {
     ];
   },
 };
+
+/** What was denied, as the dump before the verdict tells it. Untrusted. */
+function askedFor(fields: Readonly<Record<string, string>>): string {
+  const { ':method': method, ':path': path, ':authority': authority, 'x-request-id': id } = fields;
+  const local = fields['localAddress'];
+  if (local === undefined) return 'a request';
+  const from = fields['directRemoteIP'] ?? fields['sourceIP'] ?? 'an unknown address';
+  const caller = fields['uriSanPeerCertificate'] ?? (fields['ssl'] === 'none' ? 'a caller without mutual TLS' : null);
+  const what =
+    path === undefined ? `a connection to ${local}` : `${method ?? 'a request'} ${authority ?? local}${path}`;
+  const named = id === undefined ? '' : `, request ${id}`;
+  return `${what} from ${from}${caller === null ? '' : ` (${caller})`}${named}`;
+}

@@ -15,7 +15,10 @@ export const rule: Rule = {
       change: 'As for the refusal in the access log.',
       never: 'Do not leave the logger at debug: it prints whole tokens.',
     },
-    cites: ['envoy 1.37 source/extensions/filters/http/jwt_authn/authenticator.cc'],
+    cites: [
+      'envoy 1.37 source/extensions/filters/http/jwt_authn/authenticator.cc',
+      'envoy 1.37 source/extensions/filters/http/jwt_authn/filter.cc',
+    ],
   },
   on: ['envoy/diagnostic'],
   match({ record }) {
@@ -33,7 +36,8 @@ export const rule: Rule = {
 };
 
 /**
- * Releases that print no `status is` have the filter's own line without tags before it (envoy release/v1.22
- * source/extensions/filters/http/jwt_authn/filter.cc); those that print both tag it.
+ * The ends of the check for the request, for a token, for one provider: releases differ in which they print, and those of one
+ * request are one incident (`src/traffic/join/pairs.ts`).
  */
-const VERDICT = /^(?:\S+\.cc:\d+\s+)?(?:status is|Jwt authentication completed with): (.+)$/;
+const VERDICT =
+  /^(?:\S+\.cc:\d+\s+)?(?:status is|Jwt authentication completed with|\S+: JWT verification completed with): (.+)$/;

@@ -52,10 +52,12 @@ export const rule: Rule = {
   },
 };
 
-const CLOSED = /gRPC config stream(?: to \S+)? closed|failed to connect to upstream|XDS client.*(?:failed|error)/i;
+const CLOSED =
+  /gRPC config stream(?: to \S+)? closed|failed to connect to upstream|upstream (?:\[\d{1,9}\] )?(?:terminated with unexpected )?error:? rpc error|XDS client.*(?:failed|error)/i;
 
 /** Anything else (codes 0 and 13, a cluster that is not known yet at start) is the stream's normal life. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/ResourceExhausted|rate limit exceeded/, 'it takes no more streams for now (PILOT_MAX_REQUESTS_PER_SECOND)'],
   [/lookup \S+/, 'its name could not be resolved'],
   [/connection refused/, 'nothing accepts connections at its address'],
   [/i\/o timeout|deadline exceeded|connection timed out/, 'its address does not answer'],

@@ -1,4 +1,5 @@
 import type { Rule } from '../src/model/finding.ts';
+import { rule as agentgatewayRequestFailed } from './agentgateway-request-failed.ts';
 import { rule as envoyApplicationFailed } from './envoy-application-failed.ts';
 import { rule as envoyApplicationRefused } from './envoy-application-refused.ts';
 import { rule as envoyAuthorizerDenied } from './envoy-authorizer-denied.ts';
@@ -63,6 +64,7 @@ import { rule as envoyUpstreamUnreached } from './envoy-upstream-unreached.ts';
 import { rule as envoyWorkloadCertificateFailed } from './envoy-workload-certificate-failed.ts';
 import { rule as envoyXdsDisconnected } from './envoy-xds-disconnected.ts';
 import { rule as gatewaySecretMissed } from './gateway-secret-missed.ts';
+import { rule as knativeAutoscalerUnreached } from './knative-autoscaler-unreached.ts';
 import { rule as knativeForwardFailed } from './knative-forward-failed.ts';
 import { rule as knativePlaintextRefused } from './knative-plaintext-refused.ts';
 import { rule as knativeRequestDenied } from './knative-request-denied.ts';
@@ -136,6 +138,7 @@ import { rule as ztunnelWorkloadUnknown } from './ztunnel-workload-unknown.ts';
 
 /** All diagnoses, sorted by id. `test/rules.test.ts` fails when a file of this folder is missing here. */
 export const rules: readonly Rule[] = [
+  agentgatewayRequestFailed,
   envoyApplicationFailed,
   envoyApplicationRefused,
   envoyAuthorizerDenied,
@@ -200,6 +203,7 @@ export const rules: readonly Rule[] = [
   envoyWorkloadCertificateFailed,
   envoyXdsDisconnected,
   gatewaySecretMissed,
+  knativeAutoscalerUnreached,
   knativeForwardFailed,
   knativePlaintextRefused,
   knativeRequestDenied,

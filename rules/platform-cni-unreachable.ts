@@ -5,6 +5,12 @@ import { step } from '../src/remedy/edits/index.ts';
 const MESSAGE = /^(?:failed to connect to (?:the Istio CNI node agent over|server) |node agent announcement failed)/;
 /** What istio-cni said to the kubelet. Where no ztunnel is connected its agent was reached: that is another diagnosis. */
 const REFUSED = /name="istio-cni" failed \(add\): (?!.*no ztunnel connection)(\S.{0,300})/;
+/**
+ * What istio-cni itself logs of a pod that it could not set up: its agent, then its plugin. A status without a reason is
+ * told in full by the agent's line.
+ */
+const UNSET =
+  /^(?:failed to (?:add|update) pod\b[^:]{0,200}: |failed to handle add event\b[^:]{0,200}: |istio-cni (?:cmdAdd error|failed with|cmdAdd failed to \w{1,20} node Istio CNI agent): )(?!.*no ztunnel connection)(.{0,300})/i;
 
 /** ztunnel cannot talk to the CNI node agent. */
 export const rule: Rule = {
@@ -17,7 +23,7 @@ export const rule: Rule = {
       meaning:
         'ztunnel learns from istio-cni on its node which pods it serves, over a local socket. That socket is missing or nobody answers: istio-cni is not running there, or both were set up with different paths. Until then no new pod of the node gets a proxy.',
       printedBy:
-        'ztunnel, repeated with growing pauses; a few such lines while a node starts are normal. In the events of a pod that does not start, the kubelet, with what istio-cni said.',
+        'ztunnel, repeated with growing pauses; a few such lines while a node starts are normal. In the events of a pod that does not start, the kubelet, with what istio-cni said; and istio-cni itself.',
       confirm: [
         'kubectl -n istio-system get pods -l k8s-app=istio-cni-node -o wide',
         'kubectl -n istio-system logs -l k8s-app=istio-cni-node --tail=200 --prefix',
@@ -28,12 +34,12 @@ export const rule: Rule = {
     },
     cites: ['istio/ztunnel 62d82653 src/inpod/workloadmanager.rs', 'istio 86c9f01f cni/pkg/plugin/plugin.go'],
   },
-  on: ['ztunnel/diagnostic', 'kubernetes/diagnostic'],
+  on: ['ztunnel/diagnostic', 'kubernetes/diagnostic', 'istio-cni/diagnostic'],
   match({ record }) {
     if (record.kind !== 'diagnostic') return null;
     const { pod, node } = record.origin;
-    if (record.proxy === 'kubernetes') {
-      const said = REFUSED.exec(record.message)?.[1];
+    if (record.proxy !== 'ztunnel') {
+      const said = (record.proxy === 'kubernetes' ? REFUSED : UNSET).exec(record.message)?.[1];
       if (said === undefined) return null;
       return {
         certainty: 'certain',

@@ -2,7 +2,7 @@ import { intentJudge } from './intent/intent.ts';
 import { judge, worstFirst } from './judge.ts';
 import { withPlatformFlow } from './known-flow.ts';
 import type { Finding, Rule } from './model/finding.ts';
-import { type Instant, type Line, type Origin, UNKNOWN_ORIGIN, type Wrapping } from './model/line.ts';
+import type { Instant, Line, Wrapping } from './model/line.ts';
 import type { MeshView } from './model/mesh.ts';
 import type { LogRecord, Parser } from './model/record.ts';
 import type { Remedy, Wishes } from './model/remedy.ts';
@@ -49,8 +49,8 @@ export class Analysis {
   /** Of the inputs that have not ended. */
   readonly #recognizers = new Map<string, Recognizer>();
   readonly #bulk: BulkCounter;
-  /** Who wrote the lines of which `#bulk` knows the shapes: those of another pod are of other flows. */
-  #home: Origin = UNKNOWN_ORIGIN;
+  /** The input of which `#bulk` knows the shapes: lines of another one are of other flows where another pod wrote them. */
+  #input: string | null = null;
   readonly #problems: Problem[] = [];
   readonly #learnt: LearntFormat[] = [];
   /** Notable flows that came up since `freshFindings` was asked last. */
@@ -76,8 +76,8 @@ export class Analysis {
   feedBytes(input: string, line: number, bytes: Buffer, start: number, end: number): void {
     const recognizer = this.#recognizer(input);
     const skims = !recognizer.busy && this.#parts.since === null && this.#parts.until === null;
-    if (recognizer.home !== this.#home) this.#bulk.forget();
-    this.#home = recognizer.home;
+    if (input !== this.#input) this.#bulk.forget();
+    this.#input = input;
     const counted = skims ? this.#bulk.count(bytes, start, end, recognizer.recipe) : null;
     if (counted !== null) {
       recognizer.pass(counted);

@@ -19,6 +19,7 @@ import type { LogRecord } from './model/record.ts';
 import type { Problem } from './model/report.ts';
 import type { Flow, Sample } from './model/traffic.ts';
 import { fingerprint } from './text/fingerprint.ts';
+import { grouped } from './text/grouped.ts';
 import type { Incident } from './traffic/join/incident.ts';
 
 /** Lines of proof per finding. */
@@ -49,26 +50,21 @@ export interface Judgement {
  */
 export function judge(incidents: readonly Incident[], rules: readonly Rule[], mesh: MeshView): Judgement {
   const problems = new Map<string, Problem>();
-  const groups = new Map<string, Claim[]>();
   const byKind = rulesByKind(rules);
-  for (const incident of incidents) {
-    const { record } = incident.flow;
-    const claim = claimOf(incident, byKind.get(`${record.proxy}/${record.kind}`) ?? [], mesh, problems);
-    if (claim === null) continue;
-    const group = groups.get(claim.fingerprint);
-    if (group === undefined) groups.set(claim.fingerprint, [claim]);
-    else group.push(claim);
-  }
-  const findings = [...groups.values()].map((claims) => findingOf(claims, mesh)).sort(worstFirst);
+  const claims = incidents
+    .map((incident) => {
+      const { proxy, kind } = incident.flow.record;
+      return claimOf(incident, byKind.get(`${proxy}/${kind}`) ?? [], mesh, problems);
+    })
+    .filter((claim) => claim !== null);
+  const groups = grouped(claims, (claim) => claim.fingerprint);
+  const findings = [...groups.values()].map((group) => findingOf(group, mesh)).sort(worstFirst);
   return { findings, problems: [...problems.values()] };
 }
 
-function rulesByKind(rules: readonly Rule[]): Map<string, Rule[]> {
-  const byKind = new Map<string, Rule[]>();
-  for (const rule of rules) {
-    for (const kind of rule.on) byKind.set(kind, [...(byKind.get(kind) ?? []), rule]);
-  }
-  return byKind;
+function rulesByKind(rules: readonly Rule[]): ReadonlyMap<string, readonly Rule[]> {
+  const kinds = new Set(rules.flatMap(({ on }) => on));
+  return new Map([...kinds].map((kind) => [kind, rules.filter(({ on }) => on.includes(kind))]));
 }
 
 function claimOf(

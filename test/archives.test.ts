@@ -501,6 +501,8 @@ describe('what a file of an archive is', () => {
     ['dump.json', '{\n  "apiVersion": "v1",\n  "items": [', 'manifest'],
     ['access.json', '{"response_code":403}\n', 'log'],
     ['proxies/shop/web/config_dump', '{\n "configs": [\n  {"last_updated": "2026-01-02T03:04:05Z"}', 'other'],
+    ['proxies/istio-system/ztunnel-x/config_dump', '{\n "workloads": [\n  {"workloadIps": ["10.0.0.1"]', 'manifest'],
+    ['workloads.json', '[\n  {\n    "uid": "a//Pod/b/c", "workloadIps": [', 'manifest'],
     ['proxies/shop/web/stats', 'cluster.x: 1\n', 'other'],
     ['cluster/nodes', 'Name: a\nCreationTimestamp:  Fri, 02 Jan 2026 03:04:05 +0000\n', 'other'],
     ['event-filter.html', '<html>\n2026-01-02T03:04:05Z', 'other'],

@@ -93,7 +93,7 @@ const DIAGNOSES: Readonly<Record<string, readonly string[]>> = {
     'envoy-debug-denied',
   ],
   'tcp-rbac-denied': ['envoy-rbac-denied-none', 'envoy-rbac-denied-rule', 'envoy-debug-denied'],
-  'peerauth-strict-plaintext': ['ztunnel-mtls-required', 'envoy-filter-chain-missed'],
+  'peerauth-strict-plaintext': ['ztunnel-mtls-required', 'envoy-filter-chain-missed', 'agentgateway-request-failed'],
   'http-503-tls-mismatch': [
     'envoy-tls-answered-in-plaintext',
     'envoy-tls-handshake-failed',

@@ -669,6 +669,40 @@ describe('openHbonePort', () => {
     expect(openHbonePort(call, view).map(({ kind }) => kind)).toEqual(['investigate']);
   });
 
+  const TO_CART = 'from: [{podSelector: {matchLabels: {app: cart}}}]';
+  const TO_OTHERS = 'from: [{podSelector: {matchLabels: {app: x}}}]';
+
+  /** What the AuthorizationPolicy asks for that one of the drafts gives the limit to ports back in. */
+  function limitBeside(ingress: string, shop = SHOP): unknown {
+    const view = mesh(shop + policy('in', `{podSelector: {matchLabels: {app: web}}, ingress: [${ingress}]}`));
+    const changes = openHbonePort(call, view).flatMap((draft) => draft.changes);
+    return specOf(changes.find(({ object }) => object.kind === 'AuthorizationPolicy'));
+  }
+
+  it('keeps the limit to the ports of all rules, which the tunnel would end', () => {
+    const others = `{${TO_OTHERS}, ports: [{port: 9090}, {port: 15008}]}`;
+    expect(limitBeside(`{${TO_CART}, ports: [{port: 8080}]}, ${others}`)).toEqual({
+      selector: { matchLabels: { app: 'web' } },
+      action: 'DENY',
+      rules: [{ to: [{ operation: { notPorts: ['8080', '9090'] } }] }],
+    });
+    expect(limitBeside(`{${TO_CART}, ports: [{port: 8000, endPort: 8100}]}`)).toBeUndefined();
+  });
+
+  it.each([
+    ['a range', `{${TO_OTHERS}, ports: [{port: 9000, endPort: 9010}]}`],
+    ['a port by its name', `{${TO_OTHERS}, ports: [{port: http}]}`],
+    ['all ports', `{${TO_OTHERS}}`],
+    ['many ports', `{${TO_OTHERS}, ports: [${[1, 2, 3, 4, 5, 6, 7, 8].map((port) => `{port: ${port}}`).join(', ')}]}`],
+  ])('has no limit to keep where a rule lets in %s', (_what, others) => {
+    expect(limitBeside(`{${TO_CART}, ports: [{port: 8080}]}, ${others}`)).toBeUndefined();
+  });
+
+  it('has no limit to keep where no ztunnel would', () => {
+    const outside = SHOP.replace('labels: {app: web,', 'labels: {istio.io/dataplane-mode: none, app: web,');
+    expect(limitBeside(`{${TO_CART}, ports: [{port: 8080}]}`, outside)).toBeUndefined();
+  });
+
   it('makes no rule for a caller that no rule lets in', () => {
     const view = mesh(
       SHOP + policy('in', '{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: x}}}]}]}'),

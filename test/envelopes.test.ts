@@ -210,6 +210,8 @@ const SAMPLES: readonly Sample[] = [
   },
   { id: 'markdown-quote', wrap: (line) => `> ${line}`, any: true },
   { id: 'markdown-quote', wrap: (line) => `\`${line}\``, any: true },
+  { id: 'markdown-quote', wrap: (line) => `**${line}**` },
+  { id: 'markdown-quote', wrap: (line) => `**_${line}_**` },
   { id: 'markdown-quote', wrap: (line) => `    ${line}` },
   { id: 'markdown-quote', wrap: (line) => `- ${line}` },
   { id: 'ci-job', wrap: (line) => `e2e (ambient)\tDump logs\t\ufeff${STAMP} ${line}`, time, any: true },

@@ -236,6 +236,19 @@ describe('joining the ends of random failures', () => {
     );
   });
 
+  it('logs of pods with one name in two namespaces have a clock each', () => {
+    const events = [1, 2].map((id): Event => ({ ...EVENT, ...REQUEST, id, second: id }));
+    const records = events.flatMap((event) =>
+      BOTH.map((end): LogRecord => {
+        const origin = { ...UNKNOWN_ORIGIN, namespace: end === 'source' ? 'shop' : 'batch', pod: 'web-0' };
+        return { ...lineOf(event, end, 30), origin };
+      }),
+    );
+    expect(clockProblems(joinEnds(flowsOf(records)))).toMatchObject([
+      { message: expect.stringContaining('behind shop/web-0 is 30 s ahead of the one behind batch/web-0') },
+    ]);
+  });
+
   it('right clocks are not called wrong', () => {
     fc.assert(
       fc.property(eventsOf(SOME_ENDS), (events) => {
@@ -270,6 +283,8 @@ const EVENT: Event = {
   second: 0,
   ends: BOTH,
 };
+
+const REQUEST = { kind: 'request', cause: REQUEST_CAUSES[0][0], answer: REQUEST_CAUSES[0][1] } as const;
 
 describe('what may be one of several', () => {
   it('is counted with them, and shown with none', () => {
@@ -330,6 +345,28 @@ describe('the missing end', () => {
     const mesh = createMesh([web, pod('ztunnel-b', '10.0.9.1', 'node-b', { app: 'ztunnel' })]);
     expect(told(source, mesh)).toMatch(
       /: kubectl -n istio-system logs ztunnel-b --since-time=2026-01-02T00:00:00Z \| grep -F 10\.0\.1\.1$/,
+    );
+  });
+
+  it('is the log of the container before, where the proxy started anew since', () => {
+    const restarted = (startedAt: string): Readonly<Record<string, unknown>> => ({
+      name: 'istio-proxy',
+      restartCount: 1,
+      state: { running: { startedAt } },
+    });
+    const about = (statuses: 'containerStatuses' | 'initContainerStatuses', startedAt: string): string => {
+      const web = pod('web-1', EVENT.pod, 'node-b', { app: 'web' });
+      const ztunnel = pod('ztunnel-b', '10.0.9.1', 'node-b', { app: 'ztunnel' }) as { readonly status: object };
+      const status = { ...ztunnel.status, [statuses]: [restarted(startedAt)] };
+      return told(lineOf(EVENT, 'source'), createMesh([web, { ...ztunnel, status }])) ?? '';
+    };
+    expect(about('containerStatuses', '2026-01-02T00:05:00Z')).toMatch(
+      /: kubectl -n istio-system logs ztunnel-b --previous --since-time=2026-01-02T00:00:00Z \|/,
+    );
+    expect(about('initContainerStatuses', '2026-01-02T00:05:00Z')).toContain(' --previous ');
+    expect(about('containerStatuses', '2026-01-01T00:00:00Z')).not.toContain('--previous');
+    expect(about('containerStatuses', 'yesterday')).toMatch(
+      /\(its proxy started anew: with --previous for what came before\): kubectl -n istio-system logs ztunnel-b --since/,
     );
   });
 
@@ -490,6 +527,80 @@ describe('lines of three programs about one failure', () => {
     ).toEqual([['ztunnel-allow-missed', 1, ['activator.log', 'gateway.log', 'ztunnel.log', 'ztunnel.log']]]);
   });
 
+  const summary = (inputs: Readonly<Record<string, string>>): readonly string[] =>
+    reportOn(inputs).findings.map(({ ruleId, count, evidence }) =>
+      [ruleId, count, ...evidence.map(({ input }) => input).sort()].join(' '),
+    );
+  const refused = (request: string, host: string, id: string): string =>
+    `[2026-11-21T12:40:18.236Z] "GET ${request} HTTP/1.1" 403 - rbac_access_denied_matched_policy[none] - "-" 0 19 0 - "-" "curl/8" "${id}" "${host}" "-" inbound|8012|| - 10.244.5.5:8012 10.244.4.4:45678 - default`;
+  const said = (logger: string, message: string, error: string): string =>
+    JSON.stringify({
+      severity: 'ERROR',
+      timestamp: '2026-11-21T12:40:18.240Z',
+      logger,
+      commit: '6a2d1a5',
+      'knative.dev/key': 'models/digits-00001',
+      message,
+      error,
+    });
+
+  it.each([
+    [
+      'activator',
+      'Failed to probe clusterIP 10.96.1.10:80',
+      'unexpected status code: want [200], got 403',
+      '10.96.1.10',
+      '/healthz',
+    ],
+    [
+      'activator',
+      'Failed to probe clusterIP 10.96.1.10:80',
+      'unexpected body: want "queue", got "RBAC: access denied"',
+      '10.96.1.10:80',
+      '/healthz',
+    ],
+    [
+      'autoscaler.collector',
+      'Failed to scrape metrics',
+      'unsuccessful scrape, sampleSize=1: GET request for URL "http://digits-00001-private.models:9090/metrics" returned HTTP status 403',
+      'digits-00001-private.models:9090',
+      '/metrics',
+    ],
+  ])('a call of Knative itself that a sidecar denies: %s %s %s', (logger, message, error, host, path) => {
+    const sidecar = refused(path, host, '7dbec14f-034d-4c12-bbba-057298a480b7');
+    expect(summary({ 'knative.log': said(logger, message, error), 'sidecar.log': sidecar })).toEqual([
+      'envoy-rbac-denied-none 1 knative.log sidecar.log',
+    ]);
+    const other = refused(path, 'other.models:80', '7dbec14f-034d-4c12-bbba-057298a480b7');
+    expect(summary({ 'knative.log': said(logger, message, error), 'sidecar.log': other })).toHaveLength(2);
+  });
+
+  it('a probe of Knative that a ztunnel denies, which Go calls the end of the stream', () => {
+    const line = (caller: string, end: string, error: string): string =>
+      ztunnel(
+        '18.235000',
+        `src.addr=10.244.4.4:45678 src.workload="${caller}" src.namespace="knative-serving" src.identity="spiffe://cluster.local/ns/knative-serving/sa/controller" dst.addr=10.244.5.5:15008 dst.hbone_addr=10.244.5.5:8012 dst.workload="digits-00001-deployment-6b7-xyz12" dst.namespace="models" direction="${end}" bytes_sent=0 bytes_recv=0 duration="4ms" ${error}`,
+      );
+    const both = (caller: string): string =>
+      `${line(caller, 'outbound', 'error="http status: 401 Unauthorized"')}\n${line(caller, 'inbound', denial)}`;
+    const probe = said('activator', 'Failed probing pods', 'error roundtripping http://10.244.5.5:8012/healthz: EOF');
+    expect(summary({ 'activator.log': probe, 'ztunnel.log': both('activator-7c9f-abcde') })).toEqual([
+      'ztunnel-allow-missed 1 activator.log ztunnel.log ztunnel.log',
+    ]);
+    expect(summary({ 'activator.log': probe, 'ztunnel.log': both('batch-7c9f-abcde') })).toHaveLength(2);
+  });
+
+  it('a request through gateway and activator that the sidecar of the revision denies', () => {
+    const gateway = (id: string): string =>
+      `[2026-11-21T12:40:18.200Z] "GET /v1/models?a=b HTTP/1.1" 403 - via_upstream - "-" 0 19 41 40 "203.0.113.9" "curl/8" "${id}" "digits.models.example.com" "10.244.4.4:8012" outbound|80||digits-00001.models.svc.cluster.local 10.244.0.9:50000 10.244.0.9:8080 203.0.113.9:50100 - -`;
+    const id = '7dbec14f-034d-4c12-bbba-057298a480b7';
+    const sidecar = refused('/v1/models?a=b', 'digits.models.example.com', id);
+    expect(summary({ 'gateway.log': gateway(id), 'sidecar.log': sidecar })).toEqual([
+      'envoy-rbac-denied-none 1 gateway.log sidecar.log',
+    ]);
+    expect(summary({ 'gateway.log': gateway(id.replace('7', '8')), 'sidecar.log': sidecar })).toHaveLength(2);
+  });
+
   it('a request through a gateway that the sidecar denies, whatever address the sidecar prints', () => {
     const line = (time: string, answer: string, rest: string): string =>
       `[2026-11-21T12:40:${time}Z] "GET /admin HTTP/1.1" 403 - ${answer} - "-" 0 19 4 3 "203.0.113.9" "curl/8" "7dbec14f-034d-4c12-bbba-057298a480b7" "shop.example.com" ${rest}`;
@@ -535,6 +646,48 @@ describe('lines of three programs about one failure', () => {
     expect(told('a')).toEqual(['envoy-rbac-denied-rule 1 2']);
     // Another policy's verdict is of another request.
     expect(told('b')).toHaveLength(2);
+  });
+
+  it('a verdict of the RBAC filter is told with the dump of its own thread, whatever stands between', () => {
+    const debug = (thread: number, message: string): string =>
+      `2026-11-21T12:40:18.200500Z\tdebug\tenvoy rbac source/rbac_filter.cc:233\t${message}\tthread=${thread}`;
+    const dump = (thread: number): string =>
+      debug(
+        thread,
+        `checking request: requestedServerName: -, sourceIP: 10.0.1.${thread}:40000, directRemoteIP: 10.0.1.${thread}:40000, remoteIP: 10.0.1.${thread}:40000,localAddress: 10.0.2.1:8080, ssl: uriSanPeerCertificate: spiffe://cluster.local/ns/shop/sa/caller-${thread}, dnsSanPeerCertificate: , subjectPeerCertificate: , headers: ':authority', 'web'\n':path', '/'\n':method', 'GET'\n, dynamicMetadata: `,
+      );
+    const denied = (thread: number): string => debug(thread, 'enforced denied, matched policy none');
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 20 })), fc.func(fc.integer()), (threads, by) => {
+        const shuffled = [...threads].sort((a, b) => by(a) - by(b));
+        const lines = [...threads.map(dump), ...shuffled.map(denied)];
+        const callers = reportOn({ log: lines.join('\n') }).findings.map(
+          ({ source, count }) => `${source.principal} ${count}`,
+        );
+        expect(callers.sort()).toEqual(threads.map((thread) => `cluster.local/ns/shop/sa/caller-${thread} 1`).sort());
+      }),
+      { numRuns: 30 },
+    );
+    // A second verdict is of a dump that is not there, and so is one that comes much later.
+    const unknown = [dump(1), denied(1), denied(1), dump(2), denied(2).replace('12:40', '12:41')];
+    expect(
+      reportOn({ log: unknown.join('\n') }).findings.map(({ source, count }) => [source.principal, count]),
+    ).toEqual([
+      [null, 2],
+      ['cluster.local/ns/shop/sa/caller-1', 1],
+    ]);
+  });
+
+  it.each([
+    ["rejected the request. Response status code: '403'", 'ext_authz_denied', true],
+    ["rejected the request. Response status code: '403'", 'ext_authz_error', false],
+    ['rejected the request with an error. Response status code: 403', 'ext_authz_error', true],
+    ['allowed the request with error: other, since failure_mode_allow is set', 'ext_authz_error', false],
+  ])('what the filter for external authorizers says of itself: %s is of %s: %s', (said, details, isOne) => {
+    const access = `[2026-11-21T12:40:18.200Z] "GET / HTTP/1.1" 403 UAEX ${details} - "-" 0 0 12 - "-" "curl/8" "7dbec14f-034d-4c12-bbba-057298a480b7" "web.shop" "-" inbound|8080|| - 10.244.1.10:8080 10.244.2.20:50100 - default`;
+    const debug = `[2026-11-21 12:40:18.212][21][trace][ext_authz] [source/extensions/filters/http/ext_authz/ext_authz.cc:468] [Tags: "ConnectionId":"12","StreamId":"345"] ext_authz filter ${said}`;
+    const { findings } = reportOn({ log: `${access}\n${debug}` });
+    expect(findings.map(({ evidence }) => evidence.length)).toEqual([isOne ? 2 : 1]);
   });
 
   it('pods of one name in two namespaces are not joined', () => {

@@ -66,6 +66,13 @@ const DOCUMENTS: Readonly<Record<string, unknown>> = {
   },
 };
 
+/** What another program says, more often than is looked at. */
+const OTHERS = Array.from({ length: 25_000 }, (_, index) => ({
+  time: '2026-01-02T03:04:05Z',
+  level: 'info',
+  message: `user ${index} was told that all is well`,
+}));
+
 /** The report on a text, by bytes or by split2. */
 async function reportBy(road: 'bulk' | 'plain', text: string): Promise<Report> {
   const analysis = analysisOf();
@@ -123,6 +130,8 @@ describe('documents that are longer than a line may be', () => {
     { name: 'brackets only', text: '['.repeat(3 * MAX_LINE_BYTES) },
     { name: 'nested ever deeper', text: '[[[[1,'.repeat(MAX_LINE_BYTES / 2) },
     { name: 'nested ever deeper, with records', text: '{"a":[{"log":"x"},'.repeat(MAX_LINE_BYTES / 8) },
+    { name: 'nested ever deeper, with commas', text: '[{},'.repeat(MAX_LINE_BYTES) },
+    { name: 'objects of another program', text: JSON.stringify(OTHERS) },
     { name: 'one text', text: `{"hits":[{"log":"${'x'.repeat(3 * MAX_LINE_BYTES)}"}]}` },
     { name: 'closed too often', text: `[[1,${']}'.repeat(2 * MAX_LINE_BYTES)}` },
   ])('$name: every line is accounted for', async ({ text }) => {

@@ -23,8 +23,8 @@ function call(seconds: number, error: string | null = null, pod = API, durationM
 
 const received = (seconds: number, name = API): string =>
   `${at(seconds)}\tinfo\tinpod::statemanager\tpod received, starting proxy\tuid="d1f9da73-6b17-5cb3-b1d1-2e76d38e9377" name="${name}" namespace="pay"`;
-const deleted = (seconds: number): string =>
-  `${at(seconds)}\tinfo\tinpod::statemanager\tpod delete request, shutting down proxy\tuid="d1f9da73-6b17-5cb3-b1d1-2e76d38e9377"`;
+const deleted = (seconds: number, uid = 'd1f9da73-6b17-5cb3-b1d1-2e76d38e9377'): string =>
+  `${at(seconds)}\tinfo\tinpod::statemanager\tpod delete request, shutting down proxy\tuid="${uid}"`;
 
 /** A mesh that holds the pod of the API with this status and metadata, as YAML in braces. */
 function meshWith(status: string, metadata = ''): MeshView {
@@ -111,6 +111,7 @@ describe('what fails only while a pod starts, and was not tried again', () => {
     expect(finding.remedies.length).toBeGreaterThan(0);
     expect(only([received(0), call(2, NONE_ALLOWED), others]).level).toBe('error');
     expect(only([received(0), call(2, REFUSED)]).level).toBe('error');
+    expect(only([received(0), call(2, REFUSED), others.replace(at(300), at(30))]).level).toBe('error');
   });
 });
 
@@ -126,6 +127,14 @@ describe('what fails only while a pod ends', () => {
   });
 });
 
+it('the end of another pod, told by its uid alone, is not the end of this one', () => {
+  const other = '0b5c1c1e-2f0a-4c52-9d4c-7c0e1a4f3d21';
+  const lines = [received(0), call(905, REFUSED), call(940, null, OTHER_API), deleted(900, other)];
+  expect(only([...lines, deleted(901)]).level).toBe('error');
+  expect(only([received(0), call(905, REFUSED), call(940, null, OTHER_API), deleted(901)]).level).toBe('note');
+  expect(only([...lines, deleted(100)]).level).toBe('error');
+});
+
 describe('a ztunnel that waits for data about a pod', () => {
   const waited = (seconds: number): string =>
     `${at(seconds)}\twarn\tstate\ttimed out waiting for workload 'api.pay (${API})' from xds`;
@@ -137,7 +146,9 @@ describe('a ztunnel that waits for data about a pod', () => {
 });
 
 describe('a sidecar', () => {
-  const role = `${at(0).replace('Z', '000Z')}\tinfo\tProxy role\tips=[10.0.1.1] type=sidecar id=${API}.pay domain=pay.svc.cluster.local`;
+  const roleOf = (seconds: number, pod: string, ip: string): string =>
+    `${at(seconds).replace('Z', '000Z')}\tinfo\tProxy role\tips=[${ip}] type=sidecar id=${pod}.pay domain=pay.svc.cluster.local`;
+  const role = roleOf(0, API, '10.0.1.1');
   const request = (seconds: number, path: string, outcome: string): string =>
     `[${at(seconds)}] "GET ${path} HTTP/1.1" ${outcome} "-" "curl/8" "r" "api.pay:8080" "10.0.1.1:8080" inbound|8080|| 127.0.0.6:1 10.0.1.1:8080 10.0.0.10:5 outbound_.8080_._.api.pay.svc.cluster.local default`;
   const refused = (seconds: number): string =>
@@ -155,11 +166,36 @@ describe('a sidecar', () => {
     expect(only([role, refused(3), served(20), refused(800)]).level).toBe('error');
   });
 
+  it('names the pod of the input, unless several wrote into it', () => {
+    const own = roleOf(0, API, '10.0.9.1');
+    const others = [OTHER_API, 'api-6d4cf56db6-zzzzz'].map((pod, index) => roleOf(-3600, pod, `10.0.9.${index + 2}`));
+    expect(only([own, refused(3), served(20)]).level).toBe('note');
+    for (const count of [1, 2])
+      expect(only([...others.slice(0, count), own, refused(3), served(20)]).level).toBe('error');
+  });
+
+  it('names no pod for an address that two had', () => {
+    const [own, former] = [roleOf(0, API, '10.0.1.1'), roleOf(-3600, OTHER_API, '10.0.1.1')];
+    for (const order of [
+      [own, former],
+      [former, own],
+    ])
+      expect(only([...order, refused(3), served(20)]).level).toBe('error');
+  });
+
   it('denies one operation and serves another all the time', () => {
     const denied = request(3, '/admin', '403 - rbac_access_denied_matched_policy[none] - "-" 0 19 0 -');
     expect(only([role, denied, served(20)]).level).toBe('error');
     expect(only([role, denied, served(20, '/admin')]).level).toBe('note');
   });
+});
+
+it('tells where a pod began thousands of times, as a hostile log may say', () => {
+  const letters = (index: number): string => [...String(index)].map((digit) => 'abcdefghij'[Number(digit)]).join('');
+  const starts = Array.from({ length: 2000 }, (_, index) => `${received(index)} ${letters(index)}="x"`);
+  const finding = only([...starts, call(1000.5, REFUSED), call(1003)]);
+  expect(finding.level).toBe('note');
+  expect(finding.cause).toContain('Seen only in the first 60 seconds');
 });
 
 it('laws: neither the order of lines nor a log that is read twice changes what is told', () => {

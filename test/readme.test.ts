@@ -30,7 +30,7 @@ describe('README.md', () => {
   });
 
   it('names only options and commands that exist', () => {
-    const help = ['analyze', 'explain', 'decide', 'test', 'schema', 'check'].map(
+    const help = ['analyze', 'explain', 'decide', 'test', 'schema', 'check', 'lint'].map(
       (command) => spawnSync(process.execPath, ['dist/cli.js', command, '--help'], { encoding: 'utf8' }).stdout,
     );
     const options = [...README.matchAll(/(?<=meshmend[^\n]*)--[a-z-]+/g)].map(([option]) => option);

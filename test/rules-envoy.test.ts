@@ -287,6 +287,20 @@ function matchesOf(record: RequestRecord): readonly Match[] {
 }
 
 describe('laws', () => {
+  test.each([
+    '0 UF upstream_reset_before_response_started{connection_timeout} - "-" 0 0 5',
+    '200 UR upstream_reset_after_response_started{remote_disconnect} - "-" 0 5 5',
+    '503 UF upstream_reset_before_response_started{connection_timeout} - "-" 0 91 5',
+  ])('a failure of a caller is as bad beside that of a probe: %s', (outcome) => {
+    const line = (second: number, agent: string): string =>
+      `[2026-01-02T12:00:0${second}.000Z] "GET / HTTP/1.1" ${outcome} - "-" "${agent}" "-" "api.pay:8080" "10.0.1.1:8080" inbound|8080|| 127.0.0.6:1 10.0.1.1:8080 10.0.0.9:5 - default`;
+    const told = (...lines: readonly string[]): readonly string[] =>
+      reportOn([`${lines.join('\n')}\n`], unknownMesh).findings.map(({ level }) => level);
+    const [alone] = told(line(2, 'curl/8'));
+    expect(told(line(1, 'kube-probe/1.27'), line(2, 'curl/8'))).toContain(alone);
+    expect(told(line(2, 'curl/8'), line(1, 'kube-probe/1.27'))).toContain(alone);
+  });
+
   test('no request has two diagnoses', () => {
     fc.assert(fc.property(requests, (record) => matchesOf(record).length <= 1));
   });

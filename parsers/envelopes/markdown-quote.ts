@@ -10,6 +10,8 @@ const PREFIX = /^(?:>[ ]?|[ ]{1,64}(?=\S)|\t(?=\S)|[-*+•] |\+(?=[[{\d])|: (?=\
 const PAIRS: readonly (readonly [open: string, close: string])[] = [
   ['```', '```'],
   ['`', '`'],
+  ['**_', '_**'],
+  ['**', '**'],
   ['{{', '}}'],
   ['{code}', '{code}'],
   ['{noformat}', '{noformat}'],

@@ -32,6 +32,11 @@ export function isGoScope(name: string): boolean {
 /** Messages of the scopes `ads`, `default` and others that agent and istiod share, which only istiod prints. */
 const ISTIOD_MESSAGE =
   /^(?:Push debounce|XDS: (?:Pushing|Incremental)|(?:LDS|CDS|EDS|RDS|NDS|ECDS|PCDS): PUSH|ADS: "|Full push|Incremental push|initiat\w+ .*push|JWKS|Failed to (?:fetch|refresh) .*(?:JWKS|JWT|jwks|public key)|The JWKS key|Updated cached JWT|skipped rule)/;
+/**
+ * Messages of the scope `ambient`, which is istiod's, and was istio-cni's up to 1.22 (istio release-1.22 cni/pkg/nodeagent).
+ */
+const CNI_MESSAGE =
+  /^(?:[Ff]ailed to (?:add|update|remove) (?:pod|POD)|failed to find pod netns|[Ff]ailed to handle \w{1,20} event)\b/;
 const POD_NAMES: readonly (readonly [RegExp, Component])[] = [
   [/^istiod-/, 'istiod'],
   [/^istio-cni-node-/, 'istio-cni'],
@@ -50,5 +55,6 @@ export function proxyOfScope(scope: string, message: string, origin: Origin): Co
   const pod = POD_NAMES.find(([pattern]) => pattern.test(origin.pod ?? ''))?.[1];
   if (container !== undefined || pod !== undefined) return container ?? pod ?? 'istio-agent';
   if (ISTIOD_MESSAGE.test(message)) return 'istiod';
+  if (scope === 'ambient' && CNI_MESSAGE.test(message)) return 'istio-cni';
   return PROXIES.get(scope) ?? 'istio-agent';
 }

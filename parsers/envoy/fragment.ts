@@ -21,7 +21,8 @@ export const envoyFragment: Parser = {
     if (bare !== undefined) return bareDetails(envelope, bare);
     if (!STATUS.test(payload) || isWhole(envelope)) return null;
     const text = payload.replace(LABEL, '');
-    return mended(envelope, text) ?? headOf(envelope, text) ?? (CUT_OFF.test(text) ? CUT : null);
+    const quote = UNQUOTED.test(text) ? '"' : '';
+    return mended(envelope, quote, text) ?? headOf(envelope, quote + text) ?? (CUT_OFF.test(text) ? CUT : null);
   },
 };
 
@@ -41,12 +42,15 @@ const LABEL = /^(?:\s{1,32}|#{1,3} {1,4}|[A-Z][A-Za-z ]{0,30} ?[-:] )(?=[["\d])/
 /** How a fragment begins: with its time, which may lack the bracket, or with the request. */
 const HEAD = /^(?:(\[?)[\dX]{4}-[\dX-]{5}T[\d:.]{8,18}Z\] )?"(?:[A-Z]{3,16} |- - (?:-|HTTP\/[\d.]{1,4})")/;
 
-/** The line as a parser of whole lines takes it after label, bracket or time were mended. */
-function mended(envelope: Envelope, text: string): Parsed {
-  const head = HEAD.exec(text);
+/** The request, whose opening quote was lost with what stood before it. */
+const UNQUOTED = /^[A-Z]{3,16} \S{1,8192} HTTP\/[\d.]{1,4}" (?:0|[1-5]\d\d) /;
+
+/** The line as a parser of whole lines takes it after label, bracket, time or opening quote were mended. */
+function mended(envelope: Envelope, quote: string, text: string): Parsed {
+  const head = HEAD.exec(quote + text);
   if (head === null) return null;
   const [, bracket] = head;
-  const prefix = bracket === undefined ? '[-] ' : bracket === '' ? '[' : '';
+  const prefix = bracket === undefined ? `[-] ${quote}` : bracket === '' ? '[' : '';
   const whole = { ...envelope, payload: prefix + text };
   for (const parser of defaultTextParsers) {
     const parsed = parser.parse(whole);

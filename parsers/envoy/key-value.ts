@@ -30,7 +30,7 @@ const ENCODED = /=(?:\\"|&quot;|&#34;)/;
 const TWO_TIMES = /^[^=]{0,400}?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:[^=]{1,600}?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:/;
 /** What such a line begins with; a pod's name or a collector's time before it is a wrapping. */
 const START =
-  /^(?:\[?\d{4}-\d\d-\d\d(?!\S{9,19}\d{9}Z )(?!\S+ std(?:out|err) )|\[?\d{10}\b|[\w.-]{1,64}=|"|[A-Z]{3,16} |- (?!\[?\d{4}-))/;
+  /^(?:\[?\d{4}-\d\d-\d\d(?!\S{9,19}\d{9}Z )(?!\S+ std(?:out|err) )|\[?\d{10}\b|\[\d\d\/(?:\d\d|[A-Z][a-z]{2})\/\d{4}|[\w.-]{1,64}=|"|[A-Z]{3,16} |- (?!\[?\d{4}-))/;
 /** `GET shop/api HTTP/1.1`, `- -- -`, `"HEAD /status/503"`: what stands without a key. */
 const REQUEST = /(?:^|[\s"])([A-Z]{3,16}|-) (\S{1,8192}) (?:HTTP\/[\d.]{1,4}|-)(?=["\s])/;
 const SHORT_REQUEST = /(?:^|\s)"([A-Z]{3,16}|-) ([^\s"]{1,8192})"/;

@@ -1,8 +1,6 @@
-import type { MeshView } from '../../src/model/mesh.ts';
-import type { PolicyRule } from '../../src/model/policy.ts';
 import type { StaticMatch, StaticRule } from '../../src/model/static.ts';
 import { authorizationPolicies } from '../../src/policy/survey/policies.ts';
-import { rulesThatAddNothing, type WrittenRule } from '../../src/policy/survey/redundant.ts';
+import { needlessBeside } from '../../src/policy/survey/redundant.ts';
 import { matchesAll } from '../../src/policy/survey/rule-shape.ts';
 import { step } from '../../src/remedy/edits/index.ts';
 import { distinctRefs, nameOf } from '../../src/text/object-ref.ts';
@@ -31,7 +29,8 @@ export const rule: StaticRule = {
       .flatMap(({ object, policy }) =>
         policy.rules.flatMap((one, index): readonly StaticMatch[] => {
           if (!matchesAll(one)) return [];
-          const victims = policy.action === 'ALLOW' ? rulesUndoneBy(one, mesh) : [];
+          const victims =
+            policy.action === 'ALLOW' ? needlessBeside(one, mesh).filter((other) => !matchesAll(other.rule)) : [];
           const name = nameOf(policy.ref);
           return [
             {
@@ -49,13 +48,6 @@ export const rule: StaticRule = {
         }),
       ),
 };
-
-/** The rules that keep nobody out because of an empty one. */
-function rulesUndoneBy(empty: PolicyRule, mesh: MeshView): readonly WrittenRule[] {
-  return rulesThatAddNothing(mesh)
-    .filter(({ wide, narrow }) => wide.rule === empty && !matchesAll(narrow.rule))
-    .map(({ narrow }) => narrow);
-}
 
 function undoneText(count: number): string {
   if (count === 0) return '';

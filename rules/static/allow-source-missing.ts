@@ -1,7 +1,6 @@
-import type { MeshView } from '../../src/model/mesh.ts';
 import type { StaticMatch, StaticRule } from '../../src/model/static.ts';
 import { authorizationPolicies } from '../../src/policy/survey/policies.ts';
-import { rulesThatAddNothing } from '../../src/policy/survey/redundant.ts';
+import { needlessBeside } from '../../src/policy/survey/redundant.ts';
 import {
   areProbePaths,
   asksForNobody,
@@ -29,21 +28,20 @@ export const rule: StaticRule = {
     },
     cites: ['istio 86c9f01f pilot/pkg/security/authz/model/model.go'],
   },
-  check: (mesh) => {
-    const undone = undoneBy(mesh);
-    return authorizationPolicies(mesh).flatMap(({ object, policy }) =>
+  check: (mesh) =>
+    authorizationPolicies(mesh).flatMap(({ object, policy }) =>
       policy.rules.flatMap((one, index): readonly StaticMatch[] => {
         const isPublic = matchesAll(one) || areProbePaths(onlyPaths(one) ?? []);
         if (policy.action !== 'ALLOW' || isPublic || !asksForNobody(one)) return [];
-        const victims = undone.get(one) ?? [];
-        const pointless = victims.map(({ name }) => name).join(', ');
+        const victims = needlessBeside(one, mesh).filter((other) => namesCaller(other.rule));
+        const pointless = victims.map((other) => `rule ${other.index} of ${nameOf(other.policy.ref)}`).join(', ');
         return [
           {
             object,
             at: ['spec', 'rules', index],
             certainty: 'certain',
             level: victims.length > 0 ? 'warning' : 'note',
-            others: victims.map(({ ref }) => ref),
+            others: victims.map((other) => other.policy.ref),
             cause: `Rule ${index} of ${nameOf(policy.ref)} does not say who may call, so everybody may.${victims.length > 0 ? ` It makes ${pointless} pointless, which names callers for the same.` : ''}`,
             drafts: [
               step(
@@ -54,23 +52,5 @@ export const rule: StaticRule = {
           },
         ];
       }),
-    );
-  },
+    ),
 };
-
-/** By open rule: rules that name callers, and that it makes needless. */
-function undoneBy(mesh: MeshView): ReadonlyMap<object, readonly { name: string; ref: ReturnType<typeof refOf> }[]> {
-  const index = new Map<object, { name: string; ref: ReturnType<typeof refOf> }[]>();
-  for (const { narrow, wide } of rulesThatAddNothing(mesh)) {
-    if (!namesCaller(narrow.rule)) continue;
-    const name = `rule ${narrow.index} of ${nameOf(narrow.policy.ref)}`;
-    const list = index.get(wide.rule);
-    if (list === undefined) index.set(wide.rule, [{ name, ref: refOf(narrow) }]);
-    else list.push({ name, ref: refOf(narrow) });
-  }
-  return index;
-}
-
-function refOf({ policy }: ReturnType<typeof rulesThatAddNothing>[number]['narrow']): typeof policy.ref {
-  return policy.ref;
-}

@@ -5,6 +5,7 @@ import { authorizationPolicies } from '../../src/policy/survey/policies.ts';
 import { fieldsOf } from '../../src/policy/survey/rule-shape.ts';
 import { targetsOf, wantedLabels } from '../../src/policy/survey/selection.ts';
 import { showPolicy, step } from '../../src/remedy/edits/index.ts';
+import { grouped } from '../../src/text/grouped.ts';
 import { distinctRefs, nameOf } from '../../src/text/object-ref.ts';
 
 const LISTS: readonly (keyof PolicySource)[] = ['notPrincipals', 'notNamespaces', 'notServiceAccounts'];
@@ -27,16 +28,9 @@ export const rule: StaticRule = {
     cites: ['istio/ztunnel 62d82653 src/state.rs', 'istio 86c9f01f pilot/pkg/security/authz/model/model.go'],
   },
   check: (mesh) => {
-    const groups = new Map<string, Exceptions[]>();
-    for (const { object, policy } of authorizationPolicies(mesh)) {
-      if (policy.action !== 'DENY') continue;
-      for (const list of exceptionsIn(object, policy)) {
-        const group = groups.get(list.key);
-        if (group === undefined) groups.set(list.key, [list]);
-        else group.push(list);
-      }
-    }
-    return [...groups.values()].flatMap(clashIn);
+    const denials = authorizationPolicies(mesh).filter(({ policy }) => policy.action === 'DENY');
+    const lists = denials.flatMap(({ object, policy }) => exceptionsIn(object, policy));
+    return [...grouped(lists, ({ key }) => key).values()].flatMap(clashIn);
   },
 };
 

@@ -45,7 +45,7 @@ export const rule: StaticRule = {
               at: ['spec', 'rules', index],
               certainty: 'likely',
               enforcedBy: 'sidecar',
-              cause: `Rule ${index} of ${nameOf(policy.ref)} asks for ${asksOfHttp(one).join('; ')}. Its workloads have TCP ${hit.length === 1 ? 'port' : 'ports'} ${hit.join(', ')}, where the sidecar applies the rule without that.`,
+              cause: `Rule ${index} of ${nameOf(policy.ref)} asks for ${asksOfHttp(one).join('; ')}. Its workloads have TCP ${hit.length === 1 ? 'port' : 'ports'} ${hit.join(', ')}, where the sidecar takes that out of the rule and denies every connection that fits what is left.`,
               drafts: [
                 step(
                   'policy-change',

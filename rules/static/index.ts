@@ -33,6 +33,7 @@ import { rule as principalSchemeWritten } from './principal-scheme-written.ts';
 import { rule as principalTrustDomainForeign } from './principal-trust-domain-foreign.ts';
 import { rule as probePathsPublic } from './probe-paths-public.ts';
 import { rule as providerMissed } from './provider-missed.ts';
+import { rule as ruleValueIdle } from './rule-value-idle.ts';
 import { rule as tokenUnchecked } from './token-unchecked.ts';
 
 /** All static rules, sorted by id. A test proves the list complete. */
@@ -71,5 +72,6 @@ export const staticRules: readonly StaticRule[] = [
   principalTrustDomainForeign,
   probePathsPublic,
   providerMissed,
+  ruleValueIdle,
   tokenUnchecked,
 ];

@@ -5,11 +5,14 @@ import { decodeNetworkPolicy, type NetworkPolicy, type NetworkRule } from '../..
 import { enforcersOf, enforcersOfPods } from '../../src/policy/survey/enforcers.ts';
 import { podsWith } from '../../src/policy/survey/selection.ts';
 import { draftOf, patchObject, refOf } from '../../src/remedy/edits/change.ts';
+import { TUNNEL_PORT } from '../../src/remedy/edits/destination.ts';
 import { listObjects, showPolicy } from '../../src/remedy/edits/kubectl.ts';
 import { step } from '../../src/remedy/edits/step.ts';
+import { grouped } from '../../src/text/grouped.ts';
+import { hasLabels } from '../../src/text/labels.ts';
 import { nameOf, refText } from '../../src/text/object-ref.ts';
+import { remembered } from '../../src/text/remembered.ts';
 
-const TUNNEL_PORT = 15008;
 /** Ports outside the mesh: names, and the API server. A rule for these alone is none for pods of the mesh. */
 const OUTSIDE: ReadonlySet<number | string | null> = new Set([53, 443, 6443, 'dns', 'dns-tcp', 'https']);
 
@@ -38,7 +41,7 @@ export const rule: StaticRule = {
       const decoded = decodeNetworkPolicy(object);
       const ztunnel = decoded.ok ? ambientAt(decoded.value, mesh) : false;
       if (!decoded.ok || ztunnel === false) return [];
-      return omissionsIn(decoded.value).map(
+      return omissionsIn(decoded.value, othersFor(decoded.value, mesh)).map(
         (omission): StaticMatch => ({
           object,
           at: portsOf(omission),
@@ -100,22 +103,42 @@ interface Omission {
   readonly rule: NetworkRule;
 }
 
-/** Rules with ports and without 15008, unless another rule of the direction lets it through to everybody. */
-function omissionsIn({ policyTypes, ingress, egress }: NetworkPolicy): readonly Omission[] {
-  const sides = [
-    { direction: 'ingress', rules: policyTypes.includes('Ingress') ? ingress : [] },
-    { direction: 'egress', rules: policyTypes.includes('Egress') ? egress : [] },
-  ] as const;
-  return sides.flatMap(({ direction, rules }) => {
-    if (rules.some((one) => one.peers.length === 0 && letsTunnel(one))) return [];
-    return rules.flatMap((one, index) => {
+/** Rules with ports and without 15008, unless another rule for the same pods lets it through to the same peers or to everybody. */
+function omissionsIn(policy: NetworkPolicy, others: readonly NetworkPolicy[]): readonly Omission[] {
+  return (['ingress', 'egress'] as const).flatMap((direction) => {
+    const tunnels = [policy, ...others].flatMap((one) => rulesOf(one, direction)).filter(letsTunnel);
+    if (tunnels.some(({ peers }) => peers.length === 0)) return [];
+    return rulesOf(policy, direction).flatMap((one, index) => {
       const isOutside =
         (one.peers.length > 0 && one.peers.every(({ ipBlock }) => ipBlock !== null)) ||
         (direction === 'egress' && one.ports.every(({ port }) => OUTSIDE.has(port)));
       const isTcp = one.ports.some(({ protocol }) => protocol === 'TCP');
-      const isCovered = letsTunnel(one) || rules.some((other) => letsTunnel(other) && samePeers(other, one));
+      const isCovered = letsTunnel(one) || tunnels.some((other) => samePeers(other, one));
       return isTcp && !isOutside && !isCovered ? [{ direction, index, rule: one }] : [];
     });
+  });
+}
+
+function rulesOf(policy: NetworkPolicy, direction: Omission['direction']): readonly NetworkRule[] {
+  return policy.policyTypes.includes(direction === 'ingress' ? 'Ingress' : 'Egress') ? policy[direction] : [];
+}
+
+const policiesIn = remembered((mesh: MeshView) =>
+  grouped(
+    mesh.objectsOf('NetworkPolicy').flatMap((object) => {
+      const decoded = decodeNetworkPolicy(object);
+      return decoded.ok ? [decoded.value] : [];
+    }),
+    ({ namespace }) => namespace,
+  ),
+);
+
+/** Other policies that select all pods of this one: what any of them lets in comes in. */
+function othersFor({ namespace, name, podSelector }: NetworkPolicy, mesh: MeshView): readonly NetworkPolicy[] {
+  return (policiesIn(mesh).get(namespace) ?? []).filter((other) => {
+    const { matchLabels, matchExpressions } = other.podSelector;
+    const isWider = matchExpressions.length === 0 && hasLabels(podSelector.matchLabels ?? {}, matchLabels ?? {});
+    return isWider && other.name !== name;
   });
 }
 

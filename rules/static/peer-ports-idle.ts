@@ -1,7 +1,6 @@
-import type { MeshView, Pod } from '../../src/model/mesh.ts';
 import type { StaticMatch, StaticRule } from '../../src/model/static.ts';
 import { peerAuthentications } from '../../src/policy/survey/policies.ts';
-import { portsLeadingTo } from '../../src/policy/survey/ports.ts';
+import { podPortMeant } from '../../src/policy/survey/ports.ts';
 import { podsSelected } from '../../src/policy/survey/selection.ts';
 import { draftOf, patchObject } from '../../src/remedy/edits/change.ts';
 import { showPolicy, step } from '../../src/remedy/edits/index.ts';
@@ -30,7 +29,7 @@ export const rule: StaticRule = {
     peerAuthentications(mesh).flatMap(({ object, policy }) => {
       const pods = policy.portModes.size === 0 ? [] : podsSelected(policy, mesh);
       return [...policy.portModes.keys()].flatMap((port): readonly StaticMatch[] => {
-        const target = targetOf(port, pods, mesh);
+        const target = podPortMeant(port, pods, mesh);
         if (target === null) return [];
         const at = ['spec', 'portLevelMtls', String(port)];
         const summary = `Write port ${target} in place of ${port} in ${refText(policy.ref)}.`;
@@ -57,13 +56,3 @@ export const rule: StaticRule = {
       });
     }),
 };
-
-/** The port of the pods that a Service leads to by the one that was written; null: it is a port of theirs, or nothing leads on. */
-function targetOf(port: number, pods: readonly Pod[], mesh: MeshView): number | null {
-  if (pods.some((pod) => pod.ports.some((own) => own.port === port))) return null;
-  const led = pods.flatMap((pod) => portsLeadingTo(pod, mesh));
-  if (led.some(({ podPort }) => podPort === port)) return null;
-  const targets = new Set(led.filter((one) => one.port === port).map(({ podPort }) => podPort));
-  const [target] = targets;
-  return targets.size === 1 && target !== undefined ? target : null;
-}

@@ -5,6 +5,7 @@ import { byAge } from '../../src/policy/envoy/bind.ts';
 import { peerAuthentications, type Written } from '../../src/policy/survey/policies.ts';
 import { podsSelected, wantedLabels } from '../../src/policy/survey/selection.ts';
 import { showPolicy, step } from '../../src/remedy/edits/index.ts';
+import { grouped } from '../../src/text/grouped.ts';
 import { nameOf, refText } from '../../src/text/object-ref.ts';
 
 type Peer = Written<PeerAuthentication>;
@@ -30,17 +31,11 @@ export const rule: StaticRule = {
     ],
   },
   check: (mesh) => {
-    const groups = new Map<string, Peer[]>();
-    for (const peer of peerAuthentications(mesh).toSorted((one, other) => byAge(one.policy, other.policy))) {
-      for (const key of scopesOf(peer, mesh)) {
-        const group = groups.get(key);
-        if (group === undefined) groups.set(key, [peer]);
-        else group.push(peer);
-      }
-    }
+    const oldestFirst = peerAuthentications(mesh).toSorted((one, other) => byAge(one.policy, other.policy));
+    const scoped = oldestFirst.flatMap((peer) => scopesOf(peer, mesh).map((scope) => ({ scope, peer })));
     const told = new Map<Peer, Peer>();
-    for (const [first, ...younger] of groups.values()) {
-      for (const one of younger) if (first !== undefined && !told.has(one)) told.set(one, first);
+    for (const [first, ...younger] of grouped(scoped, ({ scope }) => scope).values()) {
+      for (const { peer } of younger) if (first !== undefined && !told.has(peer)) told.set(peer, first.peer);
     }
     return [...told].map(([{ object, policy }, { policy: oldest }]): StaticMatch => {
       const isSame = sayOf(policy) === sayOf(oldest);

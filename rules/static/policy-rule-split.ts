@@ -1,21 +1,22 @@
-import type { KubeObject } from '../../src/model/mesh.ts';
+import type { KubeObject, ObjectRef } from '../../src/model/mesh.ts';
 import type { AuthorizationPolicy, PolicyRule } from '../../src/model/policy.ts';
 import type { Draft } from '../../src/model/remedy.ts';
 import type { StaticMatch, StaticRule } from '../../src/model/static.ts';
 import { sourceCovers } from '../../src/policy/survey/cover.ts';
 import { authorizationPolicies } from '../../src/policy/survey/policies.ts';
 import {
-  areProbePaths,
+  asksForNobody,
+  asksForTokenOnly,
   fieldsOf,
+  isPublic,
   matchesAll,
   namesCaller,
-  onlyPaths,
-  onlyPorts,
+  namesPublicOnly,
 } from '../../src/policy/survey/rule-shape.ts';
 import { draftOf, patchObject } from '../../src/remedy/edits/change.ts';
 import { showPolicy, step } from '../../src/remedy/edits/index.ts';
 import { nameOf, refText } from '../../src/text/object-ref.ts';
-import { valueAt } from '../../src/text/untyped.ts';
+import { recordOf, valueAt } from '../../src/text/untyped.ts';
 
 /** What was meant as one rule stands as two: one names callers, the other what may be called. */
 export const rule: StaticRule = {
@@ -47,6 +48,9 @@ export const rule: StaticRule = {
       ]),
 };
 
+const OWNER = 'Only its owner knows whether the two were meant as one.';
+const RISK = 'Whoever came in by one of them alone is refused then.';
+
 /** Policies with more rules are lists of alternatives on purpose. */
 const MAX_SUSPECT = 3;
 
@@ -54,11 +58,12 @@ const MAX_SUSPECT = 3;
 function splitRules(object: KubeObject, policy: AuthorizationPolicy): readonly StaticMatch[] {
   const { rules, ref } = policy;
   const callers = rules.findIndex((one) => one.to.length === 0 && namesCaller(one));
-  if (callers < 0) return [];
+  const caller = rules[callers];
+  if (caller === undefined) return [];
+  const isList = rules.length > MAX_SUSPECT || asksForTokenOnly(caller);
   return rules.flatMap((open, index): readonly StaticMatch[] => {
-    if (open.from.length > 0 || open.when.length > 0 || matchesAll(open)) return [];
-    const isUsual =
-      rules.length > MAX_SUSPECT || areProbePaths(onlyPaths(open) ?? []) || areWebhookPorts(onlyPorts(open) ?? []);
+    if (!asksForNobody(open) || matchesAll(open)) return [];
+    const isUsual = isList || namesPublicOnly(open);
     return [
       {
         object,
@@ -66,35 +71,37 @@ function splitRules(object: KubeObject, policy: AuthorizationPolicy): readonly S
         certainty: 'possible',
         level: isUsual ? 'note' : 'warning',
         cause: `Rules of ${nameOf(ref)} are alternatives: rule ${callers} admits its callers to everything, rule ${index} admits everybody to what it names.`,
-        drafts: [merge(object, policy, callers, index)],
+        drafts: [merge(object, policy, callers, index, isUsual)],
       },
     ];
   });
 }
 
-/** The API server calls webhooks from outside the mesh: their ports are open to everybody on purpose. */
-const WEBHOOK_PORTS: ReadonlySet<string> = new Set(['443', '8443', '9443', '10250', '15017']);
-
-function areWebhookPorts(ports: readonly string[]): boolean {
-  return ports.length > 0 && ports.every((port) => WEBHOOK_PORTS.has(port));
-}
-
-/** Only where it is plain which two belong together. */
-function merge(object: KubeObject, { rules, ref }: AuthorizationPolicy, callers: number, open: number): Draft {
+/** Only where it is plain which two belong together; what is open as usual is asked for by others than those callers. */
+function merge(
+  object: KubeObject,
+  { rules, ref }: AuthorizationPolicy,
+  callers: number,
+  open: number,
+  isUsual: boolean,
+): Draft {
   const summary = `If both were meant to hold, make one rule of rules ${callers} and ${open} of ${refText(ref)}.`;
-  const to = valueAt(object.raw, 'spec', 'rules', open, 'to');
-  const decision = 'Only its owner knows whether the two were meant as one.';
+  const asked = ['to', 'when'].filter((key) => valueAt(object.raw, 'spec', 'rules', open, key) !== undefined);
+  const isPlain = asked.every((key) => valueAt(object.raw, 'spec', 'rules', callers, key) === undefined);
   const planned =
-    rules.length === 2 && Array.isArray(to)
+    rules.length === 2 && isPlain && !isUsual
       ? patchObject(object, [
-          { op: 'set', at: ['spec', 'rules', callers, 'to'], value: to },
+          ...asked.map((key) => ({
+            op: 'set' as const,
+            at: ['spec', 'rules', callers, key],
+            value: valueAt(object.raw, 'spec', 'rules', open, key),
+          })),
           { op: 'unset', at: ['spec', 'rules', open] },
         ])
       : null;
-  const risk = 'Whoever came in by one of them alone is refused then.';
   return planned === null
-    ? step('policy-change', summary, { risk, decision, confirm: [showPolicy(ref)] })
-    : draftOf([planned], { kind: 'policy-change', summary, risk, decision, verify: [showPolicy(ref)] });
+    ? step('policy-change', summary, { risk: RISK, decision: OWNER, confirm: [showPolicy(ref)] })
+    : draftOf([planned], { kind: 'policy-change', summary, risk: RISK, decision: OWNER, verify: [showPolicy(ref)] });
 }
 
 /** Two operations of one `to` that limit different things and nothing in common. */
@@ -106,18 +113,15 @@ function splitEntries(object: KubeObject, { rules, ref }: AuthorizationPolicy): 
     const [first = [], ...others] = fields;
     const second = others.findIndex((other) => other.length > 0 && !other.some((field) => first.includes(field)));
     if (first.length === 0 || second < 0 || new Set(fields.flat()).size < fields.flat().length) return [];
+    const isUsual = one.to.some(isPublic);
     return [
       {
         object,
         at: ['spec', 'rules', index, 'to', second + 1],
         certainty: 'possible',
+        level: isUsual ? 'note' : 'warning',
         cause: `Operations of rule ${index} of ${nameOf(ref)} are alternatives: one limits ${first.join(', ')} only, another ${others[second]?.join(', ')} only, so either alone is enough.`,
-        drafts: [
-          step('policy-change', `If both were meant to hold, make one operation of them in ${refText(ref)}.`, {
-            decision: 'Only its owner knows whether the two were meant as one.',
-            confirm: [showPolicy(ref)],
-          }),
-        ],
+        drafts: [join(object, index, 'to', ref, !isUsual && one.to.length === 2)],
       },
     ];
   });
@@ -138,17 +142,28 @@ function splitSources(object: KubeObject, { rules, ref }: AuthorizationPolicy): 
         object,
         at: ['spec', 'rules', index, 'from', narrow],
         certainty: 'possible',
-        level: from.some(isOnlyNegative) ? 'warning' : 'note',
         cause: `Sources of rule ${index} of ${nameOf(ref)} are alternatives: whom source ${narrow} names another one admits already, and more.`,
-        drafts: [
-          step('policy-change', `If both were meant to hold, make one source of them in ${refText(ref)}.`, {
-            decision: 'Only its owner knows whether the two were meant as one.',
-            confirm: [showPolicy(ref)],
-          }),
-        ],
+        drafts: [join(object, index, 'from', ref, from.length === 2)],
       },
     ];
   });
+}
+
+/** Of two entries that have no field in common it is plain what the one is that was meant, if one may say both. */
+function join(object: KubeObject, rule: number, list: 'from' | 'to', ref: ObjectRef, isPlain: boolean): Draft {
+  const field = list === 'from' ? 'source' : 'operation';
+  const at = ['spec', 'rules', rule, list];
+  const both = [0, 1].map((index) => recordOf(valueAt(object.raw, ...at, index, field)));
+  const one = { ...both[0], ...both[1] };
+  // istiod takes no source that names accounts in both ways (istio 86c9f01f pkg/config/validation/validation.go).
+  const planned =
+    isPlain && one['serviceAccounts'] === undefined
+      ? patchObject(object, [{ op: 'set', at, value: [{ [field]: one }] }])
+      : null;
+  const summary = `If both were meant to hold, make one ${field} of them in ${refText(ref)}.`;
+  return planned === null
+    ? step('policy-change', summary, { decision: OWNER, confirm: [showPolicy(ref)] })
+    : draftOf([planned], { kind: 'policy-change', summary, risk: RISK, decision: OWNER, verify: [showPolicy(ref)] });
 }
 
 type Source = PolicyRule['from'][number];

@@ -14,8 +14,8 @@ import {
   type Scoped,
   wantedLabels,
 } from '../../src/policy/survey/selection.ts';
-import { draftOf, patchObject } from '../../src/remedy/edits/change.ts';
 import { step } from '../../src/remedy/edits/index.ts';
+import { labelText, selectBy } from '../../src/remedy/edits/stale-selector.ts';
 import { counted } from '../../src/text/counted.ts';
 import { nameOf, refText } from '../../src/text/object-ref.ts';
 import { shellWord } from '../../src/text/shell.ts';
@@ -101,20 +101,11 @@ function draftsFor(
       }),
     ];
   }
-  const planned = patchObject(object, [{ op: 'set', at: ['spec', 'selector', 'matchLabels'], value: labels }]);
-  if (planned === null) return [];
-  return [
-    draftOf([planned], {
-      kind: 'policy-change',
-      summary: `Let ${refText(policy.ref)} select pods by ${labelText(labels)}.`,
-      risk: 'The policy begins to be enforced: callers that it does not admit are refused from then on.',
-      verify: [`kubectl -n ${shellWord(policy.ref.namespace)} get pods -l ${shellWord(labelText(labels, ','))}`],
-    }),
-  ];
-}
-
-function labelText(labels: Readonly<Record<string, string>>, separator = ', '): string {
-  return Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(separator);
+  const draft = selectBy(
+    object,
+    policy.ref,
+    labels,
+    'The policy begins to be enforced: callers that it does not admit are refused from then on.',
+  );
+  return draft === null ? [] : [draft];
 }

@@ -1,13 +1,15 @@
-import type { MeshView } from '../../src/model/mesh.ts';
+import type { KubeObject, MeshView } from '../../src/model/mesh.ts';
 import type { StaticMatch, StaticRule } from '../../src/model/static.ts';
 import { entriesNaming, type NamedCaller } from '../../src/policy/survey/callers.ts';
 import { authorizationPolicies } from '../../src/policy/survey/policies.ts';
+import { isGatewayApi } from '../../src/policy/way/role.ts';
 import { step } from '../../src/remedy/edits/index.ts';
 import { principalParts } from '../../src/remedy/edits/names.ts';
 import { nearNames } from '../../src/text/near.ts';
 import { nameOf } from '../../src/text/object-ref.ts';
 import { remembered } from '../../src/text/remembered.ts';
 import { shellWord } from '../../src/text/shell.ts';
+import { textOf, valueAt } from '../../src/text/untyped.ts';
 
 /** A policy names a service account that does not exist: renamed, removed or mistyped. */
 export const rule: StaticRule = {
@@ -86,7 +88,19 @@ function ownAccount(value: string, namespace: string): Account | null {
 /** True, too, where no account of its namespace is known. `default` is in every namespace. */
 function isThere({ namespace, name }: Account, mesh: MeshView): boolean {
   const names = accountsOf(mesh).get(namespace);
-  return names === undefined || name === 'default' || names.includes(name);
+  if (names === undefined || name === 'default' || names.includes(name)) return true;
+  return mesh
+    .objectsOf('Gateway', namespace)
+    .some((gateway) => isGatewayApi(gateway.apiVersion) && accountsMadeFor(gateway).includes(name));
+}
+
+/**
+ * The account that istiod makes for a waypoint, or for another gateway that it deploys: whichever of the two classes this is
+ * (istio 86c9f01f pilot/pkg/config/kube/gateway/deploymentcontroller.go).
+ */
+function accountsMadeFor({ raw, metadata: { name } }: KubeObject): readonly string[] {
+  const own = textOf(valueAt(raw, 'metadata', 'annotations', 'gateway.istio.io/service-account'));
+  return own === null ? [name, `${name}-${textOf(valueAt(raw, 'spec', 'gatewayClassName')) ?? ''}`] : [own];
 }
 
 function told(

@@ -33,14 +33,14 @@ export const rule: StaticRule = {
     authorizationPolicies(mesh).flatMap(({ object, policy }) =>
       entriesNaming(policy, 'principal')
         .filter(({ value }) => value.startsWith(SCHEME))
-        .map(({ at, value }) => {
+        .map(({ at, value, negated }) => {
           const meant = value.slice(SCHEME.length);
           const planned = patchObject(object, [{ op: 'set', at, value: meant }]);
           return {
             object,
             at,
             certainty: 'certain',
-            cause: `${nameOf(policy.ref)} names ${value}. A principal has no scheme there, so this one matches nobody.`,
+            cause: `${nameOf(policy.ref)} names ${value}. A principal has no scheme there, so this one ${negated ? 'excepts' : 'matches'} nobody.`,
             drafts:
               planned === null
                 ? []

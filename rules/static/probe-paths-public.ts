@@ -1,7 +1,12 @@
+import type { MeshView } from '../../src/model/mesh.ts';
+import type { AuthorizationPolicy } from '../../src/model/policy.ts';
+import type { Draft } from '../../src/model/remedy.ts';
 import type { StaticMatch, StaticRule } from '../../src/model/static.ts';
-import { authorizationPolicies } from '../../src/policy/survey/policies.ts';
+import { authorizationPolicies, type Written } from '../../src/policy/survey/policies.ts';
 import { areProbePaths, asksForNobody, onlyPaths } from '../../src/policy/survey/rule-shape.ts';
-import { step } from '../../src/remedy/edits/index.ts';
+import { podsSelected } from '../../src/policy/survey/selection.ts';
+import { draftOf, patchObject } from '../../src/remedy/edits/change.ts';
+import { showPolicy, step } from '../../src/remedy/edits/index.ts';
 import { nameOf } from '../../src/text/object-ref.ts';
 
 /** Probe and metrics paths that everybody may ask for. */
@@ -38,11 +43,32 @@ export const rule: StaticRule = {
               at: ['spec', 'rules', index],
               certainty: 'certain',
               cause: `Rule ${index} of ${nameOf(policy.ref)} opens ${paths.join(', ')} to everybody.`,
-              drafts: [
-                step('policy-change', `Name who probes and scrapes in from of rule ${index} of ${nameOf(policy.ref)}.`),
-              ],
+              drafts: [nameCallers({ object, policy }, index, mesh)],
             },
           ];
         }),
       ),
 };
+
+const KNATIVE = 'knative-serving';
+
+/** Who probes and scrapes is known where the policy is for pods of Knative. */
+function nameCallers({ object, policy }: Written<AuthorizationPolicy>, rule: number, mesh: MeshView): Draft {
+  const summary = `Name who probes and scrapes in from of rule ${rule} of ${nameOf(policy.ref)}`;
+  const isKnative =
+    mesh.namespaces.some(({ name }) => name === KNATIVE) &&
+    podsSelected(policy, mesh).some(({ labels }) => labels['serving.knative.dev/revision'] !== undefined);
+  const planned = isKnative
+    ? patchObject(object, [
+        { op: 'set', at: ['spec', 'rules', rule, 'from'], value: [{ source: { namespaces: [KNATIVE] } }] },
+      ])
+    : null;
+  if (planned === null) return step('policy-change', `${summary}.`);
+  return draftOf([planned], {
+    kind: 'policy-change',
+    summary: `${summary}: activator and autoscaler of ${KNATIVE}.`,
+    risk: 'Whoever else asks for these paths, a Prometheus for one, is refused then, and so is plain text.',
+    decision: 'Only its owner knows who else scrapes these pods.',
+    verify: [showPolicy(policy.ref)],
+  });
+}

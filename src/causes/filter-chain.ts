@@ -19,6 +19,9 @@ export interface Judgement {
 /** East-west gateways route by the SNI of mesh clients on this port (istio manifests/charts/gateway). */
 const EAST_WEST_PORT = 15443;
 
+/** Port of gateway pods behind port 443 of their Service (istio manifests/charts/gateways, istio-ingress); applications on it speak TLS themselves. */
+const GATEWAY_TLS_PORT = 8443;
+
 /** Why no filter chain of a listener fits a connection, by whose listener it was and the host name (SNI) that the client sent. */
 export function judgeFilterChain(record: LogRecord, place: Place, sni: string | null, mesh: MeshView): Judgement {
   const local = envoyFacts(record)?.downstreamLocal ?? 'the listener';
@@ -30,6 +33,12 @@ export function judgeFilterChain(record: LogRecord, place: Place, sni: string | 
     );
   }
   if (place === 'gateway') return judgeGateway(record, sni, mesh);
+  if (sni === null && place === null && parseHostPort(local)?.port === GATEWAY_TLS_PORT) {
+    return routing(
+      'possible',
+      `${caller} sent no host name (SNI) to ${local}, where gateways take TLS, and every server there wants one. Where it is the port of an application: plaintext, and the workload accepts mutual TLS only (STRICT).`,
+    );
+  }
   if (sni === null) {
     return mutualTls(
       'likely',

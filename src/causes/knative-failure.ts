@@ -46,3 +46,26 @@ export function forwardFailure(record: DiagnosticRecord): ForwardFailure | null 
   const error = record.fields['error'] ?? '';
   return FORWARD_ERRORS.find(([pattern]) => pattern.test(error))?.[1] ?? 'other';
 }
+
+/**
+ * Why the activator has no connection to the autoscaler, to which it reports what waits. `cut`: it was closed while it was opened,
+ * as plaintext is by a STRICT workload and any caller by a denial at layer 4. `unnamed`: the line only says that there is none.
+ */
+export type ReportFailure = 'cut' | 'refused' | 'unresolved' | 'unreached' | 'denied' | 'unnamed';
+
+const REPORTING =
+  /^(?:Websocket connection could not be established|Failed to send ping message to wss?:\/\/|Healthcheck failed: connection has not yet been established)/;
+const REPORT_ERRORS: readonly (readonly [RegExp, ReportFailure])[] = [
+  [/no such host|server misbehaving/, 'unresolved'],
+  [/connection refused/, 'refused'],
+  [/context deadline exceeded|i\/o timeout|no route to host/, 'unreached'],
+  [/\b403\b|RBAC: access denied/, 'denied'],
+  [/connection reset by peer|\bEOF\b|bad handshake/, 'cut'],
+];
+
+/** Reads what the activator says of its connection to the autoscaler (knative/pkg websocket/connection.go); null: something else. */
+export function reportFailure(record: DiagnosticRecord): ReportFailure | null {
+  if (!REPORTING.test(record.message)) return null;
+  const text = `${record.message} ${record.fields['error'] ?? ''}`;
+  return REPORT_ERRORS.find(([pattern]) => pattern.test(text))?.[1] ?? 'unnamed';
+}

@@ -40,9 +40,13 @@ const PROBERS: readonly (readonly [agent: RegExp, kind: Prober['kind'], who: str
 /** No agent that is meant stands further behind. */
 const MAX_AGENT = 300;
 
-/** Whether the caller of a request names itself as one of these in its User-Agent, which whoever calls may write. Null: no. */
+/**
+ * Whether the caller of a request that was answered with an error names itself as one of these in its User-Agent, which whoever
+ * calls may write. Null: no, or no error was answered: flows of such requests are not told apart by who asked.
+ */
 export function proberOf(record: LogRecord): Prober | null {
-  const agent = record.kind === 'request' ? record.envoy.userAgent?.slice(0, MAX_AGENT) : undefined;
+  if (record.kind !== 'request' || record.status === null || record.status < 400) return null;
+  const agent = record.envoy.userAgent?.slice(0, MAX_AGENT);
   if (agent === undefined) return null;
   const [, kind, who] = PROBERS.find(([pattern]) => pattern.test(agent)) ?? [];
   return kind === undefined || who === undefined ? null : { kind, told: `The caller is ${who} by its User-Agent.` };

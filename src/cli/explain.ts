@@ -5,6 +5,7 @@ import { Failure } from '../model/failure.ts';
 import { platforms } from '../platforms/index.ts';
 import { type Diagnosis, renderList, renderPage } from '../render/explain.ts';
 import { renderPlatform } from '../render/platform.ts';
+import { nearNames } from '../text/near.ts';
 
 /** What logs show, then what manifests alone do. */
 const diagnoses: readonly Diagnosis[] = [...rules, ...staticRules];
@@ -26,10 +27,11 @@ export function explainCommand(): Command {
 function ruleOf(id: string): Diagnosis {
   const rule = diagnoses.find((candidate) => candidate.meta.id === id);
   if (rule !== undefined) return rule;
-  const near = diagnoses.filter(({ meta }) => meta.id.includes(id) || id.includes(meta.id)).map(({ meta }) => meta.id);
+  const ids = [...platforms.map((platform) => platform.id), ...diagnoses.map(({ meta }) => meta.id)];
+  const near = [...new Set([...nearNames(id, ids), ...ids.filter((one) => one.includes(id) || id.includes(one))])];
   throw new Failure(
     'usage',
-    `there is no diagnosis ${id}`,
+    `there is no diagnosis or platform ${id}`,
     near.length > 0 ? `did you mean ${near.slice(0, 5).join(', ')}?` : 'meshmend explain lists all',
   );
 }

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { staticRules } from '../../rules/static/index.ts';
 import { expandPatterns } from '../input/patterns.ts';
 import { lintMesh } from '../lint/lint.ts';
+import { Failure } from '../model/failure.ts';
 import { LEVELS, type Level } from '../model/finding.ts';
 import type { Report } from '../model/report.ts';
 import { renderJson } from '../render/json.ts';
@@ -10,10 +11,21 @@ import { renderNdjson } from '../render/ndjson.ts';
 import { useColour } from './colour.ts';
 import { readCount } from './count.ts';
 import { EXIT } from './exit.ts';
-import { deployedMesh } from './mesh.ts';
+import { deployedMesh, type LoadedMesh } from './mesh.ts';
 import { now } from './time.ts';
 
 const OUTPUTS = ['terminal', 'json', 'ndjson'] as const;
+
+const EXAMPLES = `
+Examples:
+  meshmend lint policies/ --fail-on warning
+  helm template charts/shop | meshmend lint -
+  kubectl get authorizationpolicies,peerauthentications,requestauthentications,\\
+networkpolicies,destinationrules,pods,services,serviceaccounts,namespaces \\
+    -A -o json | meshmend lint -
+
+More is checked where pods, accounts and namespaces are among the objects; what
+was not checked for want of them is said.`;
 
 interface LintOptions {
   readonly output: (typeof OUTPUTS)[number];
@@ -31,12 +43,24 @@ export function lintCommand(tool: Report['tool'], setCode: (code: number) => voi
     .addOption(new Option('--fail-on <LEVEL>', 'exit 1 if there is a finding of this level or worse').choices(LEVELS))
     .option('--top <N>', 'findings printed in a terminal', readCount, 20)
     .option('--no-color', 'no colours (NO_COLOR does the same)')
+    .addHelpText('after', EXAMPLES)
     .action(async (paths: string[], options: LintOptions) => {
-      const { mesh, problems } = await deployedMesh(await expandPatterns(paths));
+      const { mesh, problems } = await manifestsAt(await expandPatterns(paths));
       const report = lintMesh({ rules: staticRules, mesh, tool, generatedAt: now(), problems });
       process.stdout.write(render(report, options));
       setCode(exitCode(report, options));
     });
+}
+
+/** Throws `Failure`, with a hint for a command that has no --mesh. */
+async function manifestsAt(paths: readonly string[]): Promise<LoadedMesh> {
+  try {
+    return await deployedMesh(paths);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'input') throw error;
+    const hint = 'lint reads manifests and dumps of kubectl (YAML, JSON); logs are for meshmend analyze';
+    throw new Failure('input', error.message, hint, error);
+  }
 }
 
 function render(report: Report, { output, color, top }: LintOptions): string {

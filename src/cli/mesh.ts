@@ -23,7 +23,11 @@ export async function deployedMesh(paths: readonly string[]): Promise<LoadedMesh
   const { objects, texts, problems } = await readObjects(paths, []);
   const [first] = problems;
   if (objects.length === 0) {
-    throw new Failure('input', first?.message ?? `no Kubernetes object in ${paths.join(', ')}`, 'check --mesh');
+    throw new Failure(
+      'input',
+      first?.message ?? `no Kubernetes object in ${paths.map((path) => (path === '-' ? 'stdin' : path)).join(', ')}`,
+      'check --mesh',
+    );
   }
   return { mesh: createMesh(deployed(objects), { sources: paths, texts }), problems };
 }

@@ -11,6 +11,8 @@ const JSON_NAME = /\.json(?:\.(?:gz|zst))?$/i;
 /** How documents of Kubernetes begin, as kubectl and `oc adm inspect` write them: `istioctl bug-report` gives its dumps no ending. */
 const YAML_OBJECT = /^(?:- )?(?:apiVersion|kind|items):/m;
 const JSON_OBJECT = /^\s*[[{][\s\S]*"(?:kind|apiVersion)"\s*:/;
+/** What ztunnel knows of workloads, as it prints it itself and through istioctl; logs have no such key. */
+const ZTUNNEL_DUMP = /"workloadIps"\s*:\s*\[/;
 /** JSON over several lines, HTML, XML: one document, not line after line. */
 const DOCUMENT = /^\s*(?:[[{]\s*$|<)/m;
 /** A date and time near the start of a line, in the forms of proxies, collectors and klog; or a line that is a JSON object. */
@@ -31,7 +33,7 @@ export function partKind(name: string, head: Buffer): PartKind {
 }
 
 function isObject(text: string): boolean {
-  return /^\s*[[{]/.test(text) ? JSON_OBJECT.test(text) : YAML_OBJECT.test(text);
+  return /^\s*[[{]/.test(text) ? JSON_OBJECT.test(text) || ZTUNNEL_DUMP.test(text) : YAML_OBJECT.test(text);
 }
 
 function firstLineOf(text: string): string {

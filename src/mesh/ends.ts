@@ -4,7 +4,7 @@ import type { ConnectionRecord, DiagnosticRecord, LogRecord, RequestRecord, Spif
 import type { Flow } from '../model/traffic.ts';
 import { parseHostPort } from '../text/address.ts';
 import { parseKnativeCall } from '../text/knative-line.ts';
-import { identityOf, identityParts, principalOf } from '../text/spiffe.ts';
+import { identityOf, identityParts, parseSpiffeId, principalOf } from '../text/spiffe.ts';
 import { workloadOf } from '../text/workload.ts';
 
 /** A source about which nothing is known. */
@@ -26,7 +26,11 @@ const NO_DESTINATION: DestinationEnd = {
 export function sourceEnd(flow: Flow, mesh: MeshView): SourceEnd {
   const { record } = flow;
   if (record.kind === 'diagnostic')
-    return knativeSource(record, mesh) ?? diagnosticSource(record.fields, record.origin.pod, record.origin.namespace);
+    return (
+      knativeSource(record, mesh) ??
+      dumpedSource(record) ??
+      diagnosticSource(record.fields, record.origin.pod, record.origin.namespace)
+    );
   const { source } = record;
   const pod = ownsAddress(record) ? podAt(source.address, mesh) : null;
   const identity = source.identity ?? (provedIdentity(record) && pod !== null ? podIdentity(pod, mesh) : null);
@@ -43,7 +47,12 @@ export function sourceEnd(flow: Flow, mesh: MeshView): SourceEnd {
 
 /** Who was called: the pod and the port that policies see, as far as the record and the mesh tell. */
 export function destinationEnd(record: LogRecord, mesh: MeshView): DestinationEnd {
-  if (record.kind === 'diagnostic') return revisionCalled(record, mesh);
+  return record.kind === 'diagnostic'
+    ? (dumpedDestination(record, mesh) ?? revisionCalled(record, mesh))
+    : destinationOf(record, mesh);
+}
+
+function destinationOf(record: ConnectionRecord | RequestRecord, mesh: MeshView): DestinationEnd {
   const { destination } = record;
   const inner = record.kind === 'connection' ? parseHostPort(record.hboneAddress) : null;
   const pod = podAt(destination.address, mesh);
@@ -91,6 +100,40 @@ function refusesItself(record: ConnectionRecord | RequestRecord): boolean {
   const status = record.kind === 'request' && !envoy.detailsKnown ? record.status : null;
   const answer = envoy.details ?? envoy.termination ?? '';
   return isGateway && (POLICY_ANSWER.test(answer) || status === 401 || status === 403);
+}
+
+/**
+ * Who called by what Envoy's RBAC filter printed of a request before it denied it, with the identity that the caller proved;
+ * null: another line.
+ */
+function dumpedSource({ fields }: DiagnosticRecord): SourceEnd | null {
+  const address = parseHostPort(fields['directRemoteIP'] ?? fields['sourceIP'] ?? null)?.host ?? null;
+  if (address === null) return null;
+  const identity = parseSpiffeId(fields['uriSanPeerCertificate'] ?? null);
+  const parts = identity === null ? null : identityParts(identity);
+  return {
+    ...NO_SOURCE,
+    identity,
+    principal: identity === null ? null : principalOf(identity),
+    namespace: parts?.namespace ?? null,
+    addresses: [address],
+  };
+}
+
+/** Who was called by the same; the proxy stands beside that pod. */
+function dumpedDestination({ fields, origin }: DiagnosticRecord, mesh: MeshView): DestinationEnd | null {
+  const called = parseHostPort(fields['localAddress'] ?? null);
+  if (called === null) return null;
+  const pod = podAt(called.host, mesh);
+  const name = pod?.name ?? origin.pod;
+  return {
+    ...NO_DESTINATION,
+    identity: pod === null ? null : podIdentity(pod, mesh),
+    workload: name === null ? null : workloadOf(name),
+    namespace: pod?.namespace ?? origin.namespace,
+    address: called.host,
+    port: called.port,
+  };
 }
 
 /** Diagnostics name a pod in a span (`wl=namespace/pod`) at best. */

@@ -4,6 +4,7 @@ import type { Problem } from '../model/report.ts';
 import { isRecord } from '../text/kube-object.ts';
 import { flattenObjects } from './flatten.ts';
 import { isScenario, scenarioManifests } from './scenario.ts';
+import { dumpedManifests, isZtunnelDump } from './ztunnel-dump.ts';
 
 /** Objects of manifests, in the order of the text, and what could not be used. */
 export interface Manifests {
@@ -26,7 +27,7 @@ const MAX_ALIASED_LENGTH = 1024 * 1024;
 const MAX_ALIASES = 100;
 
 /**
- * Reads YAML with any number of documents, JSON, Lists of kubectl, and mesh scenarios. `file` names the text in problems
+ * Reads YAML with any number of documents, JSON, Lists of kubectl, mesh scenarios, and dumps of ztunnel. `file` names the text in problems
  * and in the objects' source. A document that cannot be read is a problem; the others are used. A text without any object
  * is a problem too, unless it is empty. The text is untrusted. Never throws.
  */
@@ -53,11 +54,17 @@ function decodeDocument(raw: RawDocument, source: KubeObject['source']): Manifes
   const complain = (reason: string): Problem => problem(`${at}: ${raw.templated ? TEMPLATE : reason}`);
   if (raw.error !== null) return { objects: [], problems: [complain(raw.error)] };
   if (!claimsToBeObject(raw.value)) return { objects: [], problems: [] };
-  const value = isScenario(raw.value) ? scenarioManifests(raw.value) : raw.value;
+  const value = manifestOf(raw.value);
   const { objects, reasons } = flattenObjects(value, source);
   const named = objects.filter(({ metadata }) => !`${metadata.namespace}/${metadata.name}`.includes('{{'));
   const unnamed = objects.length - named.length;
   return { objects: named, problems: [...reasons, ...(unnamed > 0 ? [TEMPLATE] : [])].map(complain) };
+}
+
+/** The objects that a document stands for: itself, mostly. */
+function manifestOf(value: unknown): unknown {
+  if (isScenario(value)) return scenarioManifests(value);
+  return isZtunnelDump(value) ? dumpedManifests(value) : value;
 }
 
 const TEMPLATE = 'a Helm template, not a manifest: render it first (helm template)';
@@ -72,6 +79,7 @@ function problem(message: string): Problem {
 
 /** Values files, chart descriptions and other YAML have no kind; a folder may hold many of them. */
 function claimsToBeObject(value: unknown): boolean {
+  if (isZtunnelDump(value)) return true;
   if (Array.isArray(value)) return value.some(claimsToBeObject);
   return isRecord(value) && (value['kind'] !== undefined || isScenario(value)) && !isKustomization(value);
 }
@@ -117,7 +125,7 @@ function readDocument(document: Document.Parsed, text: string, lines: LineCounte
   const [broken] = document.errors;
   if (broken !== undefined) {
     const { line } = lines.linePos(broken.pos[0]);
-    return { line, value: null, error: messageOf(broken), templated };
+    return { line, value: null, error: `no valid YAML: ${messageOf(broken)}`, templated };
   }
   const { line } = lines.linePos(document.contents?.range[0] ?? from);
   try {

@@ -5,6 +5,7 @@ import type { Part } from '../input/parts.ts';
 import { HEAD_BYTES, sniff } from '../input/sniff.ts';
 import type { Problem } from '../model/report.ts';
 import { decodeDocuments, decodeManifests, type Manifests } from './manifests.ts';
+import { unseen } from './ztunnel-dump.ts';
 
 /** The same as for files that are not packed: `src/mesh/read.ts`. */
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -55,8 +56,12 @@ export async function readBesideLogs(path: string): Promise<Manifests> {
 
 async function readParts(path: string, parts: AsyncIterable<Part>, tellsFailures: boolean): Promise<Manifests> {
   const read: Manifests[] = [];
+  const seen = new Set<string>();
   for await (const part of parts) {
-    if (part.kind === 'manifest') read.push(await decodeChunks(part.name, part.chunks, decodeDocuments));
+    if (part.kind === 'manifest') {
+      const manifests = await decodeChunks(part.name, part.chunks, decodeDocuments);
+      read.push({ ...manifests, objects: unseen(manifests.objects, seen) });
+    }
     if (part.kind === 'failed' && tellsFailures) read.push(nothingBut(`${part.name}: ${part.failure.message}`));
   }
   const problems = read.flatMap((manifests) => manifests.problems);

@@ -8,8 +8,9 @@ import { groupOf } from './kinds.ts';
 import { placed } from './layout.ts';
 import { decodeDocuments, decodeManifests, type Manifests } from './manifests.ts';
 import { isPacked, readBesideLogs, readPacked } from './packed.ts';
+import { settled } from './ztunnel-dump.ts';
 
-/** What `--mesh` paths hold. `sources` are the paths as they were given. */
+/** What `--mesh` paths hold. `sources` are the paths as they were given, and the dumps of ztunnel that were used. */
 export interface MeshFiles extends Read {
   readonly sources: readonly string[];
 }
@@ -33,7 +34,7 @@ const MANIFEST = /\.(?:ya?ml|json)$/i;
  * standard input goes to `decodeManifests`.
  */
 export function readMesh(paths: readonly string[]): MeshFiles {
-  return { ...unique(together(paths.map(readPath))), sources: [...paths] };
+  return unique(together(paths.map(readPath)), paths);
 }
 
 /**
@@ -52,7 +53,7 @@ export async function readMeshAndArchives(paths: readonly string[], logs: readon
   for (const path of paths) {
     parts.push(isPackedPath(path) ? { ...(await readPacked(path)), texts: new Map() } : readPath(path));
   }
-  return { ...unique(together(parts)), sources };
+  return unique(together(parts), sources);
 }
 
 /** A path that cannot be read is none: whoever reads it tells why. */
@@ -64,10 +65,18 @@ function isPackedPath(path: string): boolean {
   }
 }
 
-function unique(read: Read): Read {
-  const { objects: placedObjects, problems: taken } = placed(read.objects);
+function unique(read: Read, paths: readonly string[]): MeshFiles {
+  const { objects: known, files, used } = settled(read.objects);
+  const { objects: placedObjects, problems: taken } = placed(known);
   const { objects, problems } = withoutDuplicates(placedObjects);
-  return { objects, problems: [...read.problems, ...taken, ...problems], texts: read.texts };
+  const dumped = used === 0 ? [] : [problem(dumpedMessage(used, files))];
+  const sources = [...paths, ...files.map((file) => `${file} (what ztunnel knew)`)];
+  return { objects, problems: [...read.problems, ...dumped, ...taken, ...problems], texts: read.texts, sources };
+}
+
+function dumpedMessage(used: number, [file, ...more]: readonly string[]): string {
+  const others = more.length === 0 ? '' : ` and ${more.length} more`;
+  return `${used} pods and Services are not given and taken from what ztunnel knew (${file}${others}): their labels and containers are not told; give them for what NetworkPolicies and sidecars do`;
 }
 
 function together(parts: readonly Read[]): Read {

@@ -1,6 +1,7 @@
 import type { Instant } from '../model/line.ts';
 import type { KubeObject, MeshView, Namespace, ObjectRef, Pod, Service } from '../model/mesh.ts';
 import { plainAddress } from '../text/address.ts';
+import { grouped } from '../text/grouped.ts';
 import { isRecord } from '../text/kube-object.ts';
 import { sameRef } from '../text/object-ref.ts';
 import { remembered } from '../text/remembered.ts';
@@ -37,7 +38,7 @@ const DEFAULT_TRUST_DOMAIN = 'cluster.local';
 export function createMesh(objects: readonly KubeObject[] | readonly unknown[], options: MeshOptions = {}): MeshView {
   const all = inOrder(objects.flatMap(toObjects));
   const own = all.filter((object) => isOwnKind(object.kind, object.apiVersion));
-  const byKind = groupBy(own, (object) => object.kind);
+  const byKind = grouped(own, (object) => object.kind);
   const ofKind = (kind: string): readonly KubeObject[] => byKind.get(kind) ?? [];
   const settings = readSettings(own);
   const namespaces = ofKind('Namespace').map(({ metadata }) => ({
@@ -77,7 +78,7 @@ export function withObjects(mesh: MeshView, objects: readonly KubeObject[]): Mes
     objects,
     ...objectLookups(
       own,
-      groupBy(own, (object) => object.kind),
+      grouped(own, (object) => object.kind),
     ),
   };
 }
@@ -165,17 +166,6 @@ function isKubeObject(value: unknown): value is KubeObject {
   return isRecord(value) && isRecord(value['raw']) && isRecord(value['source']) && isRecord(value['metadata']);
 }
 
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
-}
-
 /** `addressed` are the pods whose addresses are theirs now. */
 function readPods(
   objects: readonly KubeObject[],
@@ -250,8 +240,8 @@ function objectLookups(
   byKind: ReadonlyMap<string, readonly KubeObject[]>,
 ): Pick<MeshView, 'objectsOf' | 'object'> {
   const placeOf = (kind: string, namespace: string): string => `${kind}/${namespace}`;
-  const byPlace = groupBy(objects, ({ kind, metadata }) => placeOf(kind, metadata.namespace));
-  const byName = groupBy(objects, ({ kind, metadata }) => `${placeOf(kind, metadata.namespace)}/${metadata.name}`);
+  const byPlace = grouped(objects, ({ kind, metadata }) => placeOf(kind, metadata.namespace));
+  const byName = grouped(objects, ({ kind, metadata }) => `${placeOf(kind, metadata.namespace)}/${metadata.name}`);
   return {
     objectsOf: (kind, namespace) =>
       (namespace === undefined ? byKind.get(kind) : byPlace.get(placeOf(kind, namespace))) ?? [],

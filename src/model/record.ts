@@ -15,6 +15,7 @@ export type Reporter = 'source' | 'destination' | 'waypoint' | 'gateway' | null;
 export type Proxy =
   | 'ztunnel'
   | 'envoy'
+  | 'agentgateway'
   | 'istio-agent'
   | 'istiod'
   | 'istio-cni'
@@ -119,7 +120,7 @@ export interface ConnectionRecord extends RecordBase {
   readonly envoy: EnvoyFacts | null;
 }
 
-/** An HTTP request, from Envoy. */
+/** An HTTP request, from Envoy or agentgateway. */
 export interface RequestRecord extends RecordBase {
   readonly kind: 'request';
   readonly source: Peer;

@@ -5,7 +5,8 @@ import { actionOf } from '../policy/action.ts';
 import { shortened } from '../text/shortened.ts';
 import { instantMs } from '../text/time.ts';
 import { type Observed, Outcomes } from './afterwards.ts';
-import { Lives, type Phase } from './lives.ts';
+import { Lives } from './lives.ts';
+import type { Phase } from './phase.ts';
 
 /** A finding as it is to be told, and whether what it tells of is over. */
 export interface Passing {

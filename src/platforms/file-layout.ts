@@ -29,5 +29,5 @@ export function homeOf(kind: string, file: string): Home | null {
 /** The file in which a repository with such a layout keeps a namespace's objects of a kind; null: it has no place for the kind. */
 export function homeFile(kind: string, root: string, namespace: string): string | null {
   const home = homes.find((entry) => entry.kind === kind);
-  return home === undefined ? null : `${root}${home.file.replace('NAMESPACE', namespace)}`;
+  return home === undefined ? null : `${root}${home.file.replace('NAMESPACE', () => namespace)}`;
 }

@@ -6,7 +6,8 @@ const activator: Party = {
   title: 'the activator',
   namespaces: SYSTEM,
   names: /^activator$/,
-  accounts: ['activator'],
+  // The second is that of older releases, which it shares with the autoscaler.
+  accounts: ['activator', 'controller'],
 };
 const autoscaler: Party = {
   title: 'the autoscaler',
@@ -18,7 +19,7 @@ const ingressController: Party = {
   title: "net-istio's controller",
   namespaces: SYSTEM,
   names: /^(?:net-istio-controller|networking-istio)$/,
-  accounts: null,
+  accounts: ['controller'],
 };
 const webhook: Party = {
   title: "Knative's webhook",
@@ -37,7 +38,7 @@ const gateway: Party = {
   title: "the gateway of Knative's routes",
   namespaces: null,
   names: /^(?:istio-ingressgateway|knative-local-gateway|cluster-local-gateway)$/,
-  accounts: null,
+  accounts: ['istio-ingressgateway-service-account', 'istio-ingressgateway', 'cluster-local-gateway-service-account'],
 };
 
 /** Ports of queue-proxy that take requests: HTTP/1, HTTP/2, TLS. */
@@ -83,6 +84,18 @@ export const knative: Platform = {
       purpose: "Knative's autoscaler, which reads the load of a revision from queue-proxy",
       without: 'Without it the revision is not scaled.',
       exception: 'the identity of the autoscaler, GET /metrics on port 9090',
+      forwards: null,
+    },
+    {
+      id: 'knative-autoscaler-probe',
+      from: autoscaler,
+      to: activator,
+      ports: QUEUE,
+      paths: ['/healthz'],
+      purpose:
+        "Knative's autoscaler, which makes sure that the activator is on the way before it scales a revision to zero",
+      without: 'Without it revisions that nobody calls are not scaled to zero.',
+      exception: 'the identity of the autoscaler, GET /healthz at the port of the activator',
       forwards: null,
     },
     {
@@ -226,6 +239,7 @@ export const knative: Platform = {
   cites: [
     'knative/serving pkg/networking/constants.go',
     'knative/serving pkg/activator/net/revision_backends.go',
+    'knative/serving pkg/reconciler/autoscaling/kpa/scaler.go',
     'knative-extensions/net-istio config/400-webhook-peer-authentication.yaml',
     'knative-extensions/net-istio#554',
     'knative/serving#14133',

@@ -1,6 +1,6 @@
 import type { Party, Platform } from './platform.ts';
 
-const SYSTEM = ['kserve', 'kubeflow'];
+const SYSTEM = ['kserve', 'kubeflow', 'opendatahub', 'redhat-ods-applications'];
 
 const controller: Party = {
   title: "KServe's controller",

@@ -22,6 +22,22 @@ const notebookController = party('the notebook controller', 'kubeflow', /^notebo
 ]);
 const pipelineUi = party('the user interface of pipelines', 'kubeflow', /^ml-pipeline-ui$/, ['ml-pipeline-ui']);
 
+/** What pipelines are made of, by the policies of mysql and of the API server. */
+const pipelines = party(
+  'a part of pipelines',
+  'kubeflow',
+  /^(?:ml-pipeline(?:-ui|-persistenceagent|-scheduledworkflow|-viewer-crd)?|cache-server|metadata-grpc-(?:deployment|server))$/,
+  [
+    'ml-pipeline',
+    'ml-pipeline-ui',
+    'ml-pipeline-persistenceagent',
+    'ml-pipeline-scheduledworkflow',
+    'ml-pipeline-viewer-crd-service-account',
+    'kubeflow-pipelines-cache',
+    'metadata-grpc-server',
+  ],
+);
+
 const BEHIND_GATEWAY =
   'The gateway passes on requests of users whom it has checked, and names them in the header kubeflow-userid; a rule needs both, the identity of the gateway and that header.';
 
@@ -119,13 +135,53 @@ export const kubeflow: Platform = {
       forwards: BEHIND_GATEWAY,
     },
     {
+      id: 'kubeflow-pipelines-api',
+      from: pipelines,
+      to: party('the API server of pipelines', 'kubeflow', /^ml-pipeline$/),
+      ports: [8887, 8888],
+      paths: null,
+      purpose: 'a part of pipelines, which asks their API server or reports to it',
+      without: 'Without it runs are not started, or their state is not shown.',
+      exception: 'the identity of that part, at ports 8887 and 8888 of the API server',
+      forwards: null,
+    },
+    {
+      id: 'kubeflow-pipelines-database',
+      from: pipelines,
+      to: party('the database of pipelines', 'kubeflow', /^mysql$/),
+      ports: [3306],
+      paths: null,
+      purpose: 'a part of pipelines, which keeps runs and metadata in its database',
+      without: 'Without it pipelines do not start at all.',
+      exception: 'the identity of that part, at port 3306 of mysql',
+      forwards: null,
+    },
+    {
+      id: 'kubeflow-certificates',
+      from: 'kube-apiserver',
+      to: {
+        title: "cert-manager's webhook",
+        namespaces: ['cert-manager'],
+        names: /^(?:cert-manager-)?webhook$/,
+        accounts: null,
+      },
+      ports: [10250],
+      paths: null,
+      purpose: "the kube-apiserver, which asks cert-manager's webhook before it stores a certificate",
+      without: 'Without it the webhooks of Kubeflow get no certificates.',
+      exception: 'port 10250 of the webhook in plaintext',
+      forwards: null,
+    },
+    {
       id: 'kubeflow-webhooks',
       from: 'kube-apiserver',
-      to: party(
-        'a webhook of Kubeflow',
-        'kubeflow',
-        /^(?:cache-server|katib-controller|admission-webhook(?:-deployment)?|poddefaults-webhook-deployment|poddefaults|pvcviewer(?:-controller-manager)?|training-operator|kubeflow-training-operator|spark-operator-webhook)$/,
-      ),
+      to: {
+        title: 'a webhook of Kubeflow',
+        namespaces: ['kubeflow', 'kubeflow-system'],
+        names:
+          /^(?:cache-server|katib-controller|admission-webhook(?:-deployment)?|poddefaults-webhook-deployment|poddefaults|pvcviewer(?:-controller-manager)?|training-operator|kubeflow-training-operator|spark-operator-webhook|(?:kubeflow-)?trainer(?:-controller-manager)?|jobset(?:-controller-manager)?)$/,
+        accounts: null,
+      },
       ports: [4443, 8443, 9443],
       paths: null,
       purpose: "the kube-apiserver, which asks one of Kubeflow's webhooks before it stores an object",
@@ -172,6 +228,9 @@ export const kubeflow: Platform = {
     'kubeflow/manifests common/oauth2-proxy/components/istio-external-auth',
     'kubeflow/manifests common/istio/istio-install/base',
     'kubeflow/manifests common/kubeflow-namespace/base/kubeflow',
+    'kubeflow/manifests common/kubeflow-namespace/base/kubeflow-system',
+    'kubeflow/manifests common/cert-manager/overlays/kubeflow',
+    'kubeflow/manifests applications/pipeline/upstream/base/installs/multi-user/istio-authorization-config.yaml',
     'kubeflow/kubeflow components/profile-controller/controllers/profile_controller.go',
     'kubeflow/manifests#2864',
   ],

@@ -1,6 +1,7 @@
 import type { MeshView, ObjectRef, Pod } from '../model/mesh.ts';
 import type { SpiffeId } from '../model/record.ts';
 import type { Probe, ProbeDestination, ProbeRequest, ProbeSource } from '../policy/way/probe.ts';
+import { grouped } from '../text/grouped.ts';
 import { remembered } from '../text/remembered.ts';
 import { identityOf, identityParts, parseSpiffeId, principalOf } from '../text/spiffe.ts';
 import { callerText, identityOfPod, ofPod, toPod, workloadName } from './probes.ts';
@@ -135,16 +136,9 @@ function podsUnder(identity: SpiffeId, { pods }: MeshView): readonly Pod[] {
 }
 
 /** By `namespace/account`. */
-const byAccount = remembered((pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> => {
-  const groups = new Map<string, Pod[]>();
-  for (const pod of pods) {
-    const account = `${pod.namespace}/${pod.serviceAccount}`;
-    const group = groups.get(account);
-    if (group === undefined) groups.set(account, [pod]);
-    else group.push(pod);
-  }
-  return groups;
-});
+const byAccount = remembered((pods: readonly Pod[]) =>
+  grouped(pods, ({ namespace, serviceAccount }) => `${namespace}/${serviceAccount}`),
+);
 
 /** `pods`: those with this identity. */
 function as(observed: Probe, identity: SpiffeId, words: string, pods: readonly Pod[] = []): ControlProbe {

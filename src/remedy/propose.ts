@@ -4,7 +4,9 @@ import type { KubeObject, MeshView } from '../model/mesh.ts';
 import type { Draft, Remedy } from '../model/remedy.ts';
 import type { Problem } from '../model/report.ts';
 import { refText } from '../text/object-ref.ts';
+import { asksOfHttp } from './edits/http-at-ztunnel.ts';
 import { step, withDeducedCaller } from './edits/index.ts';
+import { readPolicy } from './edits/policies.ts';
 import { aboveCeiling } from './guard/ceiling.ts';
 import { forbiddenAdvice } from './guard/guard.ts';
 import { withhold } from './guard/withhold.ts';
@@ -192,11 +194,17 @@ class Search {
  * Whether policies alone made the call fail, and the mesh holds such: then one that admits it may be repaired by now. One
  * without the policies that refused is not known well enough.
  */
-function mayBeRepaired({ category, policies }: Finding, mesh: MeshView): boolean {
+function mayBeRepaired({ category, policies, enforcedBy }: Finding, mesh: MeshView): boolean {
   if (category === 'mutual-tls') return true;
-  const named = policies.filter(({ kind }) => kind === 'AuthorizationPolicy');
-  const isHeld = named.every((ref) => mesh.object(ref) !== null);
+  const named = policies.filter(({ kind }) => kind === 'AuthorizationPolicy').map((ref) => mesh.object(ref));
+  const isHeld = named.every((object) => object !== null && !(enforcedBy === 'ztunnel' && isDenyOfHttp(object)));
   return category === 'authorization' && isHeld && mesh.objectsOf('AuthorizationPolicy').length > 0;
+}
+
+/** What ztunnel made of such a policy the line tells, and not what this release of istiod would make of it. */
+function isDenyOfHttp(object: KubeObject): boolean {
+  const policy = readPolicy(object);
+  return policy.ok && policy.value.action === 'DENY' && policy.value.rules.some((one) => asksOfHttp(one).length > 0);
 }
 
 /** Drafts of a rule may become one and the same on the way. */

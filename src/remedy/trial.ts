@@ -5,6 +5,7 @@ import type { Wishes } from '../model/remedy.ts';
 import type { Flow } from '../model/traffic.ts';
 import { decide } from '../policy/decide.ts';
 import type { Probe } from '../policy/way/probe.ts';
+import { grouped } from '../text/grouped.ts';
 import { focusOn } from './apply.ts';
 
 /** Drafts tried per report: a flood of findings must not take all night. */
@@ -75,13 +76,6 @@ export class Trial {
 }
 
 function byNamespace(flows: readonly Flow[], mesh: MeshView): ReadonlyMap<string, readonly Flow[]> {
-  const groups = new Map<string, Flow[]>();
-  for (const flow of flows.toSorted((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1))) {
-    const { namespace } = destinationEnd(flow.record, mesh);
-    if (namespace === null) continue;
-    const group = groups.get(namespace);
-    if (group === undefined) groups.set(namespace, [flow]);
-    else group.push(flow);
-  }
-  return groups;
+  const sorted = flows.toSorted((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1));
+  return grouped(sorted, ({ record }) => destinationEnd(record, mesh).namespace);
 }

@@ -1,5 +1,6 @@
 import type { Report, ReportedFinding } from '../model/report.ts';
 import { counted } from '../text/counted.ts';
+import { grouped } from '../text/grouped.ts';
 import { refText } from '../text/object-ref.ts';
 import { clip, printable } from '../text/sanitize.ts';
 import { labelled, WIDTH, wrap } from './layout.ts';
@@ -59,9 +60,7 @@ function placeLine({ evidence: [place] }: ReportedFinding): readonly string[] {
 /** Notes of one rule stand together. */
 function noteBlock(notes: readonly ReportedFinding[], top: number): readonly string[] {
   if (notes.length === 0) return [];
-  const byRule = new Map<string, ReportedFinding[]>();
-  for (const note of notes) byRule.set(note.ruleId, [...(byRule.get(note.ruleId) ?? []), note]);
-  const lines = [...byRule].map(([id, group]) => {
+  const lines = [...grouped(notes, ({ ruleId }) => ruleId)].map(([id, group]) => {
     const names = [...new Set(group.flatMap(({ policies: [ref] }) => (ref === undefined ? [] : [refText(ref)])))];
     const more = names.length > 1 ? ` and ${names.length - 1} more` : '';
     return clip(printable(`   ${group.length}x ${id}: ${names[0] ?? ''}${more}`), WIDTH);

@@ -22,7 +22,10 @@ function section(title: string, lines: readonly string[]): readonly string[] {
 }
 
 function flowLines({ from, to, ports, paths, purpose, without, exception, forwards }: ExpectedFlow): readonly string[] {
-  const at = [ports.length === 0 ? '' : ` port ${ports.join(', ')}`, paths === null ? '' : ` ${paths.join(', ')}`];
+  const at = [
+    ports.length === 0 ? '' : ` ${ports.length === 1 ? 'port' : 'ports'} ${ports.join(', ')}`,
+    paths === null ? '' : ` ${paths.join(', ')}`,
+  ];
   const told = `${purpose}. ${without}${forwards === null ? '' : ` ${forwards}`}`;
   return [
     ...wrap(`${partyName(from)} -> ${partyName(to)}${at.join('')}`, WIDTH - 2).map((line) => `  ${line}`),

@@ -2,8 +2,10 @@ import { styleText } from 'node:util';
 import type { Finding, Level } from '../model/finding.ts';
 import type { ObjectChange, Remedy } from '../model/remedy.ts';
 import type { Report, ReportedFinding } from '../model/report.ts';
+import { grouped } from '../text/grouped.ts';
 import { refText } from '../text/object-ref.ts';
 import { clip, printable } from '../text/sanitize.ts';
+import { type Alike, foldAlike } from './alike.ts';
 import { changeLines } from './change.ts';
 import { destinationText, sourceText } from './ends.ts';
 import { labelled, WIDTH, wrap } from './layout.ts';
@@ -17,6 +19,8 @@ export interface TerminalOptions {
 }
 
 const INDENT = 3;
+/** Findings alike that are named. */
+const MAX_ALIKE = 3;
 /** Connections that a change would newly allow, printed; `-o json` has all. */
 const MAX_OPENED = 3;
 
@@ -24,11 +28,12 @@ const MAX_OPENED = 3;
 export function renderTerminal(report: Report, options: TerminalOptions): string {
   const main = report.findings.filter((finding) => finding.level !== 'note');
   const notes = report.findings.filter((finding) => finding.level === 'note');
-  const shown = main.slice(0, options.top);
+  const told = foldAlike(main);
+  const shown = told.slice(0, options.top);
   const blocks = [
-    headline(report, main.length),
-    ...shown.map((finding, index) => findingBlock(finding, index + 1, options)),
-    main.length > shown.length ? [`… and ${main.length - shown.length} more: --top ${main.length} prints them`] : [],
+    headline(report, told.length),
+    ...shown.map((alike, index) => findingBlock(alike, index + 1, options)),
+    told.length > shown.length ? [`… and ${told.length - shown.length} more: --top ${told.length} prints them`] : [],
     noteBlock(notes, options.top),
     problemBlock(report),
     nextBlock(report, main),
@@ -61,7 +66,7 @@ function summaryOf(report: Report, causes: number): string {
     : `${count(causes, 'cause')} behind ${count(failures, 'failure')} in ${told}`;
 }
 
-function findingBlock(finding: ReportedFinding, number: number, options: TerminalOptions): readonly string[] {
+function findingBlock({ finding, others }: Alike, number: number, options: TerminalOptions): readonly string[] {
   const [remedy] = finding.remedies;
   return [
     heading(finding, number, options),
@@ -75,7 +80,21 @@ function findingBlock(finding: ReportedFinding, number: number, options: Termina
     ...(remedy === undefined ? [] : remedyLines(remedy)),
     ...finding.unchecked.slice(0, 1).flatMap((text) => labelled('Unsure', printable(text), INDENT, 2)),
     ...evidenceLine(finding),
+    ...othersLine(others),
   ];
+}
+
+/** What else the same caller was refused for the same reason. */
+function othersLine(others: readonly ReportedFinding[]): readonly string[] {
+  if (others.length === 0) return [];
+  const named = others.slice(0, MAX_ALIKE).map(({ destination }) => destinationText(destination));
+  const more = others.length > named.length ? ', …' : '';
+  return labelled(
+    'Also',
+    `${others.length} more of this caller: ${named.join(', ')}${more} (-o json has each)`,
+    INDENT,
+    2,
+  );
 }
 
 function heading(finding: ReportedFinding, number: number, options: TerminalOptions): string {
@@ -180,11 +199,12 @@ function remedyLabel(remedy: Remedy): string {
 
 /** Where the lines stand: `destination.log:41, 57; source.log:12`. Folders are left out where the names tell. */
 function evidenceLine(finding: ReportedFinding): readonly string[] {
-  const byInput = new Map<string, number[]>();
-  for (const { input, line } of finding.evidence) byInput.set(input, [...(byInput.get(input) ?? []), line]);
+  const byInput = grouped(finding.evidence, ({ input }) => input);
   const names = [...byInput.keys()].map((input) => input.split('/').at(-1) ?? input);
   const short = new Set(names).size === names.length;
-  const places = [...byInput].map(([input, lines], index) => `${short ? names[index] : input}:${lines.join(', ')}`);
+  const places = [...byInput].map(
+    ([input, lines], index) => `${short ? names[index] : input}:${lines.map(({ line }) => line).join(', ')}`,
+  );
   return places.length === 0 ? [] : labelled('Lines', printable(places.join('; ')), INDENT, short ? 1 : 3);
 }
 

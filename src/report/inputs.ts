@@ -1,5 +1,6 @@
 import type { Problem } from '../model/report.ts';
 import type { InputNotice, InputTally, UnrecognisedShape } from '../model/traffic.ts';
+import { grouped } from '../text/grouped.ts';
 import { clip } from '../text/sanitize.ts';
 
 /** A format that was learnt from the lines of an input. */
@@ -39,13 +40,7 @@ export function inputProblems(
   const remarks = [...all.flatMap(remarksOf), ...learnt.flatMap((one) => learntRemark(one, tallies.get(one.input)))];
   const sizes = new Map<string, number>();
   for (const { name } of all) sizes.set(archiveOf(name), (sizes.get(archiveOf(name)) ?? 0) + 1);
-  const groups = new Map<string, Remark[]>();
-  for (const remark of remarks) {
-    const key = `${archiveOf(remark.tally.name)}\u0001${remark.kind}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [remark]);
-    else group.push(remark);
-  }
+  const groups = grouped(remarks, ({ tally, kind }) => `${archiveOf(tally.name)}\u0001${kind}`);
   return [...groups.values()].flatMap((group) => groupProblems(group, sizes));
 }
 

@@ -12,10 +12,10 @@ export interface WebhookCall {
   readonly error: string;
 }
 
-const MARK = /(?:failed calling|conversion) webhook (?:for [^"\\]{1,200}|\\?"[^"\\]{1,253}\\?")/i;
-/** The same without escapes. Kubernetes before 1.23 prints no `failed to call webhook: ` and no quotes around the URL. */
+const MARK = /(?:failed calling(?: admission)?|conversion) webhook (?:for [^"\\]{1,200}|\\?"[^"\\]{1,253}\\?")/i;
+/** The same without escapes. Kubernetes before 1.23 prints no `failed to call webhook: ` and no quotes around the URL, before 1.13 `admission webhook`. */
 const CALL =
-  /^(?:failed calling webhook "([^"]{1,253})"|conversion webhook for ([^"\n]{1,200}?) failed): (?:failed to call webhook: )?Post "?https:\/\/([^\s/"]{1,260})[^\s"]{0,1000}"?: (\S[\s\S]*)$/i;
+  /^(?:failed calling(?: admission)? webhook "([^"]{1,253})"|conversion webhook for ([^"\n]{1,200}?) failed): (?:failed to call webhook: )?Post "?https:\/\/([^\s/"]{1,260})[^\s"]{0,1000}"?: (\S[\s\S]*)$/i;
 
 /**
  * Reads the text of such a failure wherever it stands in a line: alone, behind the words of kubectl, in a log of the

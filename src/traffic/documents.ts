@@ -5,6 +5,9 @@ import { inDocument, inside, type Peeled } from './peeled.ts';
 /** Lines of one input that may be read twice because a document turned out to be none; beyond it none begins any more. */
 const MAX_READ_TWICE = 100_000;
 
+/** Elements of documents of one input, one after the other, of which none is ours; beyond it the input has no documents for us. */
+const MAX_FOREIGN = 20_000;
+
 /** What a line did to the open document. */
 export type DocumentStep =
   /** The part that it belongs to goes on. */
@@ -38,18 +41,16 @@ interface OpenDocument {
 /** The document of many log lines that an input is in, if any: a table, an answer of an API. */
 export class Documents {
   readonly #wrappings: readonly Wrapping[];
-  readonly #peelings: (line: Peeled, layers: number) => readonly Peeled[];
   #open: OpenDocument | null = null;
   /** Lines of the part that is not complete. The reader limits them. */
   #lines: Peeled[] = [];
   #isFirstPart = false;
   #claim: Taken | null = null;
   #readTwice = 0;
+  #foreign = 0;
 
-  /** `peelings`: a line as it is and with up to so many wrappings off, in all ways. */
-  constructor(wrappings: readonly Wrapping[], peelings: (line: Peeled, layers: number) => readonly Peeled[]) {
+  constructor(wrappings: readonly Wrapping[]) {
     this.#wrappings = wrappings;
-    this.#peelings = peelings;
   }
 
   get isOpen(): boolean {
@@ -61,8 +62,8 @@ export class Documents {
    * none: a broken record, or a part of one.
    */
   begin(line: Peeled, claim: Taken | null): boolean {
-    if (this.#readTwice >= MAX_READ_TWICE) return false;
-    const open = this.#beginAt(line, line) ?? (MAY_BEGIN.test(line.payload) ? this.#beginInside(line) : null);
+    if (this.#readTwice >= MAX_READ_TWICE || this.#foreign >= MAX_FOREIGN) return false;
+    const open = this.#beginAt(line, line) ?? this.#beginInside(line);
     if (open === null) return false;
     this.#open = open;
     this.#isFirstPart = true;
@@ -70,9 +71,14 @@ export class Documents {
     return true;
   }
 
-  #beginInside(line: Peeled): OpenDocument | null {
-    for (const inner of this.#peelings(line, MAX_LAYERS)) {
-      const open = inner === line ? null : this.#beginAt(inner, line);
+  /** The document that begins within wrappings of a line, of which `inner` is what is left with some of them off. */
+  #beginInside(line: Peeled, inner: Peeled = line, layers: number = MAX_LAYERS): OpenDocument | null {
+    if (layers === 0 || !mayBegin(inner.payload)) return null;
+    for (const wrapping of this.#wrappings) {
+      const unwrapped = wrapping.unwrap(inner.payload);
+      if (unwrapped === null || unwrapped.more) continue;
+      const next = inside(inner, wrapping, unwrapped);
+      const open = this.#beginAt(next, line) ?? this.#beginInside(line, next, layers - 1);
       if (open !== null) return open;
     }
     return null;
@@ -107,6 +113,12 @@ export class Documents {
     return { kind: 'part', inside: answer.map((text) => inDocument(first, wrapping, text)), lines };
   }
 
+  /** Says how many elements of the last part no parser took, if none is ours; 0: some are. */
+  noteForeign(elements: number): void {
+    this.#foreign = elements === 0 ? 0 : this.#foreign + elements;
+    if (this.#foreign >= MAX_FOREIGN) this.#leave();
+  }
+
   /** The input ended: the lines of the part that is not complete, and what can be read of it. */
   end(): { readonly inside: readonly Peeled[]; readonly lines: readonly Peeled[] } {
     const open = this.#open;
@@ -127,9 +139,17 @@ export class Documents {
   }
 }
 
-/** How a document begins within a line: with a bracket or brace at its end, a list in one line, the names of a table's columns. */
-const MAY_BEGIN =
-  /[[{]["'`\s]{0,8}$|[[{][\s]{0,8}[[{"]|\\n|[,;\t].{0,200}(?:message|_raw|content|textpayload|line|log)|(?:message|_raw|content|textpayload|line|log).{0,200}[,;\t]/i;
+/** How a document begins within a line: with a bracket or brace at the end of a line or text, a list in one line. */
+const OPENS = /[[{]["'`\s]{0,8}$|[[{]\\?["'][,}\s]|\[[\s\\]{0,8}[[{"&\u201c]|\\n/;
+/** Or with the names of a table's columns, one of which is the line's. */
+const SEPARATOR = /[,;\t]/;
+const COLUMN =
+  /(?<![\w.-])(?:_raw|@?message|log|line|log_?line|logmessage|logentry|textpayload|content|event\.original|body)(?: \[[^\]]{1,40}\])?\\?["']?\s{0,4}(?:[,;\t\\<|&]|$)/i;
+
+/** Whether a document may begin within a line, in wrappings of its own. Linear. */
+function mayBegin(text: string): boolean {
+  return OPENS.test(text) || (SEPARATOR.test(text) && COLUMN.test(text));
+}
 
 /** A line without these wrappings, as far as it has them. */
 function peel(line: Peeled, layers: readonly Wrapping[]): Peeled {

@@ -11,8 +11,14 @@ import { parseHostPort } from '../text/address.ts';
  */
 export function marksOf(record: LogRecord): readonly string[] {
   const sockets = socketsOf(record).flatMap((socket) => (socket === null ? [] : [`socket ${socket}`]));
-  const id = record.kind === 'request' ? record.envoy.requestId : null;
+  const id = requestId(record);
   return id === null ? sockets : [`request ${id}`, ...sockets];
+}
+
+/** Envoy's RBAC filter prints the headers of what it decides about. */
+function requestId(record: LogRecord): string | null {
+  if (record.kind === 'diagnostic') return record.fields['x-request-id'] ?? null;
+  return record.kind === 'request' ? record.envoy.requestId : null;
 }
 
 function socketsOf(record: LogRecord): readonly (string | null)[] {

@@ -24,4 +24,5 @@ function isEnvoyFailure(envoy: EnvoyFacts): boolean {
 }
 
 /** Decisions that proxies print below warning: policy attribution at debug, connections closed after a policy update. */
-const NOTABLE_MESSAGE = /denied|deny policy match|no allow policies match(?:ed)?|no longer allowed|Jwt |failed|error/i;
+const NOTABLE_MESSAGE =
+  /denied|deny policy match|no allow policies match(?:ed)?|no longer allowed|Jwt |rejected the request|failed|error/i;

@@ -4,6 +4,7 @@ import type { Flow } from '../model/traffic.ts';
 import { Account } from './account.ts';
 import { Detector, isWeak, type Recipe, type Taken } from './detect.ts';
 import { Documents } from './documents.ts';
+import { Dumps } from './dumps.ts';
 import { Learner } from './learn.ts';
 import { mayHoldNotice, noticeOf } from './notices.ts';
 import { bare, type Peeled } from './peeled.ts';
@@ -47,6 +48,7 @@ export class Recognizer {
   readonly #streams: Streams;
   readonly #documents: Documents;
   readonly #learner: Learner;
+  readonly #dumps = new Dumps();
   #known: KnownLine | null = null;
 
   constructor(parts: RecognizerParts) {
@@ -63,7 +65,7 @@ export class Recognizer {
       givenUp: (first, parser, isMine) => this.#readAfter(first, parser, isMine),
       again: (line) => this.#read(line),
     });
-    this.#documents = new Documents(parts.wrappings, (line, layers) => this.#detector.peelings(line, layers));
+    this.#documents = new Documents(parts.wrappings);
     this.#learner = new Learner(parts.infer ?? null);
   }
 
@@ -191,7 +193,7 @@ export class Recognizer {
   #complete(record: LogRecord, parser: Parser, origin: Origin): Flow | null {
     this.#account.record(parser);
     this.#streams.note(parser, origin, record);
-    return this.#parts.fold(record);
+    return this.#parts.fold(this.#dumps.toldOf(record));
   }
 
   /** Keeps a line that is not known, or known in part, until its format is learnt; false: nothing is learnt from it. */
@@ -237,6 +239,7 @@ export class Recognizer {
    */
   #readPart(inside: readonly Peeled[], lines: readonly Peeled[]): void {
     const isOurs = inside.some((one) => this.#streams.mayGoOn(one) || this.#detector.read(one) !== null);
+    this.#documents.noteForeign(isOurs ? 0 : inside.length);
     if (!isOurs) {
       for (const line of lines) this.#readAlone(line);
       return;

@@ -7,7 +7,7 @@ const POD = 'ztunnel-4wq7x';
 const NAMESPACE = 'istio-system';
 const CONTAINER = 'istio-proxy';
 const ID = '0123456789abcdef'.repeat(4);
-const FORMATS = ['ztunnel-text', 'envoy-text'] as const;
+const FORMATS = ['ztunnel-text', 'envoy-text', 'envoy-json'] as const;
 const ROADS = ['bulk', 'plain'] as const;
 
 /** A line in the wrapping of a tool; `number` counts the lines, for what differs from line to line. */
@@ -90,6 +90,9 @@ const WRAPS: Readonly<Record<string, Wrap>> = {
   CSV: (line, number) => `${stamp(number)},"${line.replaceAll('"', '""')}",${POD}`,
 };
 
+/** What taking a wrapping off may cost of the time that its lines take without it. */
+const MAX_RATIO = 1.25;
+
 /** What stands above the lines. */
 const HEADERS: Readonly<Record<string, string>> = { CSV: '@timestamp,message,pod\n' };
 
@@ -100,19 +103,40 @@ function stamp(number: number): string {
 /**
  * What wrappings cost: the same lines are read with and without them, as a file (the bulk road) and on stdin (the plain road, line by
  * line), in turn. Ratios are those of whole commands less what the same command takes for an empty input, so start-up is not in them;
- * reading the bytes that the wrapping adds is, and how many those are is printed beside.
+ * reading the bytes that the wrapping adds is, and how many those are is printed beside. Ends with a line for each format and road.
  */
 export function benchWrappings(folder: string, bytes: number, rounds: number): void {
   const empty = join(folder, 'empty.log');
   writeFileSync(empty, '');
+  const summary: string[] = [];
   for (const format of FORMATS) {
     const paths = Object.keys(WRAPS).map((name) => [name, wrappedLog(folder, format, bytes, name)] as const);
     for (const road of ROADS) {
       const samples = measure([['empty', empty], ...paths], road, rounds);
       console.log(`\n${format} in wrappings, ${road} road, ${bytes / 1e6} MB of lines, ${rounds} interleaved rounds`);
       console.log(table(samples, new Map(paths)));
+      summary.push(`  ${format}, ${road} road: ${summaryOf(samples)}`);
     }
   }
+  console.log('\nprocessor time (user) against the same lines without wrapping, start-up taken off');
+  console.log(summary.join('\n'));
+}
+
+/** How many wrappings cost no more than they may, and what the others cost, the dearest first. */
+function summaryOf(samples: ReadonlyMap<string, readonly Sample[]>): string {
+  const wrapped = Object.keys(WRAPS).filter((name) => name !== 'no wrapping');
+  const ratios = wrapped.map(
+    (name) => [name, net(samples, name, 'user') / net(samples, 'no wrapping', 'user')] as const,
+  );
+  const dear = ratios.filter(([, ratio]) => ratio > MAX_RATIO).sort((a, b) => b[1] - a[1]);
+  const told = dear.map(([name, ratio]) => `${name} ${ratio.toFixed(2)}`);
+  const within = `${ratios.length - dear.length} of ${ratios.length} within ${MAX_RATIO}`;
+  return told.length === 0 ? within : `${within}; ${told.join(', ')}`;
+}
+
+/** The median of one number of a log's samples, less what the same command takes for an empty input. */
+function net(samples: ReadonlyMap<string, readonly Sample[]>, name: string, key: 'seconds' | 'user'): number {
+  return medianOf(samples.get(name) ?? [], key) - medianOf(samples.get('empty') ?? [], key);
 }
 
 function wrappedLog(folder: string, format: (typeof FORMATS)[number], bytes: number, name: string): string {
@@ -149,17 +173,15 @@ function measure(
 }
 
 function table(samples: ReadonlyMap<string, readonly Sample[]>, paths: ReadonlyMap<string, string>): string {
-  const net = (name: string, key: 'seconds' | 'user'): number =>
-    medianOf(samples.get(name) ?? [], key) - medianOf(samples.get('empty') ?? [], key);
   const ratio = (name: string, key: 'seconds' | 'user'): string =>
-    (net(name, key) / net('no wrapping', key)).toFixed(2).padStart(11);
+    (net(samples, name, key) / net(samples, 'no wrapping', key)).toFixed(2).padStart(11);
   const size = (name: string): number => statSync(paths.get(name) ?? '').size;
   const rows = [...paths.keys()].map((name) => {
     const bytes = (size(name) / size('no wrapping')).toFixed(2).padStart(11);
     const peak = medianOf(samples.get(name) ?? [], 'peakMib')
       .toFixed(0)
       .padStart(9);
-    const user = net(name, 'user').toFixed(2).padStart(9);
+    const user = net(samples, name, 'user').toFixed(2).padStart(9);
     return `  ${name.padEnd(30)}${user}${ratio(name, 'user')}${ratio(name, 'seconds')}${bytes}${peak}`;
   });
   return [`${' '.repeat(35)}user s ratio user ratio wall      bytes      MiB`, ...rows].join('\n');

@@ -7,7 +7,14 @@ import { parseInstant } from '../../../src/text/time.ts';
 import { valueAt } from '../../../src/text/untyped.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
-type Place = readonly string[];
+
+/** Where a value may stand: below these keys, or below the first one and all others in one key, or all in one. */
+interface Place {
+  readonly first: string;
+  readonly others: readonly string[];
+  readonly rest: string;
+  readonly whole: string;
+}
 
 /**
  * Where tools keep the line, in the order of trying: what holds the line as it was printed goes before what holds a part of it
@@ -137,11 +144,12 @@ function textAt(record: Json, list: readonly Place[]): string | null {
 }
 
 /** The value at a place; tools that flatten a record, or a part of it, write the whole way as one key. */
-function at(record: Json, place: Place): unknown {
-  const value = valueAt(record, ...place);
-  if (value !== undefined || place.length === 1) return value;
-  const [first = '', ...rest] = place;
-  return valueAt(record, place.join('.')) ?? valueAt(record, first, rest.join('.'));
+function at(record: Json, { first, others, rest, whole }: Place): unknown {
+  const inner = Object.hasOwn(record, first) ? record[first] : undefined;
+  if (others.length === 0) return inner;
+  const value = inner === undefined ? undefined : valueAt(inner, ...others);
+  if (value !== undefined) return value;
+  return (Object.hasOwn(record, whole) ? record[whole] : undefined) ?? valueAt(inner, rest);
 }
 
 /** The answers of a search by `fields` have a list around every value. */
@@ -156,5 +164,8 @@ function isBytes(value: unknown): value is readonly number[] {
 }
 
 function places(list: string): readonly Place[] {
-  return list.split(' ').map((place) => place.split('.'));
+  return list.split(' ').map((whole) => {
+    const [first = '', ...others] = whole.split('.');
+    return { first, others, rest: others.join('.'), whole };
+  });
 }

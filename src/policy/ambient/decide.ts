@@ -1,5 +1,6 @@
 import type { ObjectRef } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../model/policy.ts';
+import { grouped } from '../../text/grouped.ts';
 import { type AmbientWorkload, attachPolicies, type PoliciesByNamespace } from './attach.ts';
 import { type Conversion, convertPolicy } from './convert.ts';
 import { type AmbientSettings, byText, policyKey, type ZtunnelPolicy } from './form.ts';
@@ -59,14 +60,14 @@ export function compileZtunnel(
   const conversions = new Map([...authorization].map(([key, policy]) => [key, convertPolicy(policy, settings)]));
   const isSent = (policy: AuthorizationPolicy): boolean => conversions.get(keyOf(policy.ref))?.policy !== null;
   const index: PoliciesByNamespace = {
-    authorization: byNamespace([...authorization.values()].filter(isSent), ({ ref }) => ref.namespace),
-    peerAuthentication: byNamespace([...peerAuthentication.values()], ({ ref }) => ref.namespace),
+    authorization: grouped([...authorization.values()].filter(isSent), ({ ref }) => ref.namespace),
+    peerAuthentication: grouped([...peerAuthentication.values()], ({ ref }) => ref.namespace),
   };
   const sent = [
     ...[...conversions.values()].flatMap(({ policy }) => (policy === null ? [] : [policy])),
     ...generatedPolicies(index.peerAuthentication, settings.rootNamespace),
   ].sort((left, right) => byText(left.key, right.key));
-  const wide = byNamespace(
+  const wide = grouped(
     sent.filter(({ scope }) => scope !== 'WORKLOAD_SELECTOR'),
     ({ namespace }) => namespace,
   );
@@ -85,17 +86,6 @@ function keyOf({ namespace, name }: ObjectRef): string {
 
 function unique<T extends { readonly ref: ObjectRef }>(policies: readonly T[]): ReadonlyMap<string, T> {
   return new Map(policies.map((policy) => [keyOf(policy.ref), policy]));
-}
-
-function byNamespace<T>(policies: readonly T[], namespaceOf: (policy: T) => string): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const policy of policies) {
-    const namespace = namespaceOf(policy);
-    const group = groups.get(namespace);
-    if (group === undefined) groups.set(namespace, [policy]);
-    else group.push(policy);
-  }
-  return groups;
 }
 
 interface Compiled {

@@ -63,13 +63,16 @@ export function meantLabels(policy: ObjectRef, wanted: Labels, mesh: MeshView): 
   return [];
 }
 
+/** Sets of labels that are tried: a selector with many keys has many. */
+const MAX_SETS = 64;
+
 /** The same keys, where each value is one of the pods' or near to one. */
 function nearValues(wanted: Labels, { values }: Vocabulary): readonly Labels[] {
   let sets: readonly Labels[] = [{}];
   for (const [key, value] of Object.entries(wanted)) {
     const known = values.get(key) ?? new Set<string>();
     const near = known.has(value) ? [value] : nearNames(value, [...known].sort());
-    sets = sets.flatMap((labels) => near.map((name) => ({ ...labels, [key]: name })));
+    sets = sets.flatMap((labels) => near.map((name) => ({ ...labels, [key]: name }))).slice(0, MAX_SETS);
   }
   return sets;
 }

@@ -1,5 +1,6 @@
 import type { MeshView, Pod } from '../../model/mesh.ts';
 import type { PeerAuthentication } from '../../model/policy.ts';
+import { grouped } from '../../text/grouped.ts';
 import { remembered } from '../../text/remembered.ts';
 import { type PeerLevels, peerLevels } from '../envoy/bind.ts';
 import { type EffectiveMode, modeOf } from '../envoy/mtls.ts';
@@ -9,15 +10,13 @@ import { podsSelected, type Scoped } from './selection.ts';
 /** The port of no pod: asks for the mode that holds where no port has one of its own. */
 const ANY_PORT = -1;
 
-const byNamespace = remembered((mesh: MeshView): ReadonlyMap<string, readonly PeerAuthentication[]> => {
-  const index = new Map<string, PeerAuthentication[]>();
-  for (const { policy } of peerAuthentications(mesh)) {
-    const list = index.get(policy.ref.namespace);
-    if (list === undefined) index.set(policy.ref.namespace, [policy]);
-    else list.push(policy);
-  }
-  return index;
-});
+const byNamespace = remembered(
+  (mesh: MeshView): ReadonlyMap<string, readonly PeerAuthentication[]> =>
+    grouped(
+      peerAuthentications(mesh).map(({ policy }) => policy),
+      ({ ref }) => ref.namespace,
+    ),
+);
 
 /** The PeerAuthentications that decide for pods with these labels in a namespace. */
 export function peerLevelsFor({ namespace, labels }: Pick<Pod, 'namespace' | 'labels'>, mesh: MeshView): PeerLevels {

@@ -1,18 +1,14 @@
 import type { MeshView, Pod } from '../../model/mesh.ts';
+import { grouped } from '../../text/grouped.ts';
 import { hasLabels } from '../../text/labels.ts';
 import { remembered } from '../../text/remembered.ts';
 import { byAge } from '../envoy/bind.ts';
 import { type MeshService, readServices } from '../envoy/services.ts';
 
-const servicesByNamespace = remembered((mesh: MeshView): ReadonlyMap<string, readonly MeshService[]> => {
-  const index = new Map<string, MeshService[]>();
-  for (const service of readServices(mesh.objectsOf('Service')).toSorted(byAge)) {
-    const list = index.get(service.ref.namespace);
-    if (list === undefined) index.set(service.ref.namespace, [service]);
-    else list.push(service);
-  }
-  return index;
-});
+const servicesByNamespace = remembered(
+  (mesh: MeshView): ReadonlyMap<string, readonly MeshService[]> =>
+    grouped(readServices(mesh.objectsOf('Service')).toSorted(byAge), ({ ref }) => ref.namespace),
+);
 
 /** Ports of Services that lead to a pod: the pod's own port (a name that it does not have is left out), and the Service's. */
 export interface LedPort {
@@ -44,4 +40,17 @@ export function tcpPortsOf(pod: Pod, mesh: MeshView): readonly number[] {
     seen.add(podPort);
     return protocol === 'tcp' ? [podPort] : [];
   });
+}
+
+/**
+ * The port of the pods that their Services lead to by a port that was written: the port of a Service was taken for one of the
+ * pods. Null: it is a port of theirs, or nothing leads on from it.
+ */
+export function podPortMeant(port: number, pods: readonly Pod[], mesh: MeshView): number | null {
+  if (pods.some((pod) => pod.ports.some((own) => own.port === port))) return null;
+  const led = pods.flatMap((pod) => portsLeadingTo(pod, mesh));
+  if (led.some(({ podPort }) => podPort === port)) return null;
+  const targets = new Set(led.filter((one) => one.port === port).map(({ podPort }) => podPort));
+  const [target] = targets;
+  return targets.size === 1 && target !== undefined ? target : null;
 }

@@ -1,5 +1,6 @@
 import type { MeshView } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, PolicyRule } from '../../model/policy.ts';
+import { grouped } from '../../text/grouped.ts';
 import { remembered } from '../../text/remembered.ts';
 import { covers } from './cover.ts';
 import { authorizationPolicies, type Written } from './policies.ts';
@@ -25,21 +26,26 @@ const MAX_COMPARED = 200;
  * scope, and rules for some pods of a namespace with those for all of it. Of two equal ones the first stays.
  */
 export const rulesThatAddNothing: (mesh: MeshView) => readonly Redundancy[] = remembered((mesh) => {
-  const groups = new Map<string, WrittenRule[]>();
-  for (const { object, policy } of authorizationPolicies(mesh)) {
-    if (policy.action !== 'ALLOW' && policy.action !== 'DENY') continue;
-    const key = groupOf(policy, scopeOf(policy));
-    const group = groups.get(key) ?? [];
-    groups.set(key, group);
-    group.push(...policy.rules.map((rule, index) => ({ object, policy, index, rule })));
-  }
+  const written = authorizationPolicies(mesh)
+    .filter(({ policy }) => policy.action === 'ALLOW' || policy.action === 'DENY')
+    .flatMap(({ object, policy }) => {
+      const scope = scopeOf(policy);
+      return policy.rules.map((rule, index) => ({ object, policy, index, rule, scope }));
+    });
+  const groups = grouped(written, ({ policy, scope }) => groupOf(policy, scope));
   return [...groups.values()].flatMap((group) => {
     const [first] = group;
-    const wide =
-      first === undefined || scopeOf(first.policy) === ALL ? [] : (groups.get(groupOf(first.policy, ALL)) ?? []);
+    const wide = first === undefined || first.scope === ALL ? [] : (groups.get(groupOf(first.policy, ALL)) ?? []);
     return redundantIn(group.slice(0, MAX_COMPARED), wide.slice(0, MAX_COMPARED));
   });
 });
+
+const byWide = remembered((mesh: MeshView) => grouped(rulesThatAddNothing(mesh), ({ wide }) => wide.rule));
+
+/** The rules that this one makes needless. */
+export function needlessBeside(rule: PolicyRule, mesh: MeshView): readonly WrittenRule[] {
+  return (byWide(mesh).get(rule) ?? []).map(({ narrow }) => narrow);
+}
 
 function redundantIn(group: readonly WrittenRule[], outer: readonly WrittenRule[]): readonly Redundancy[] {
   return group.flatMap((narrow, position) => {

@@ -46,17 +46,39 @@ export function onlyPaths({ to }: PolicyRule): readonly string[] | null {
   return to.flatMap((operation) => operation?.paths ?? []);
 }
 
-/** The same of ports. */
-export function onlyPorts({ to }: PolicyRule): readonly string[] | null {
-  if (to.length === 0 || to.some((operation) => operation === null || operation.ports.length === 0)) return null;
-  return to.flatMap((operation) => operation?.ports ?? []);
-}
-
 /** Last segments of the paths that probes and scrapers ask for, with or without a star before them. */
 const PROBE_PATH =
-  /^\*?\/?(?:.*\/)?(?:healthz?|livez?|liveness|readyz?|readiness|ping|metrics|prometheus|wait-for-drain|status|-\/healthy|-\/ready)\/?\*?$/i;
+  /^\*?\/?(?:.*\/)?(?:healthz?|livez?|liveness|readyz?|readiness|startupz?|ping|metrics|prometheus|wait-for-drain|status|-\/healthy|-\/ready)\/?\*?$/i;
 
 /** Whether every path is one that probes and scrapers ask for. */
 export function areProbePaths(paths: readonly string[]): boolean {
   return paths.length > 0 && paths.every((path) => PROBE_PATH.test(path));
+}
+
+/** Paths for callers that cannot prove who they are yet, or need not: keys, sign-in, static files, documentation. */
+const PUBLIC_PATH =
+  /(?:^|[/*.])(?:well-known|jwks?|certs|log-?in|log-?out|sign-?in|sign-?up|register|auth|oauth2?|oidc|saml|sso|dex|callback|public|static|assets|favicon\.ico|robots\.txt|swagger(?:-ui)?|api-docs|openapi|docs|webhooks?|info|version)(?:[/*.]|$)/i;
+/** Ports that are called from outside the mesh on purpose: webhooks by the API server, health and metrics of the proxy. */
+const PUBLIC_PORTS: ReadonlySet<string> = new Set(['443', '8443', '9443', '10250', '15017', '15020', '15021', '15090']);
+
+/** Whether all that a rule names is what manifests open to everybody on purpose. */
+export function namesPublicOnly({ to }: PolicyRule): boolean {
+  return to.length > 0 && to.every(isPublic);
+}
+
+/** Whether one operation of a rule is what manifests open to everybody on purpose. */
+export function isPublic(operation: PolicyOperation | null): boolean {
+  if (operation === null) return false;
+  const { paths, ports, methods } = operation;
+  return (
+    (paths.length > 0 && paths.every((path) => areProbePaths([path]) || PUBLIC_PATH.test(path))) ||
+    (ports.length > 0 && ports.every((port) => PUBLIC_PORTS.has(port))) ||
+    // A browser asks so before it sends a token.
+    (methods.length > 0 && methods.every((method) => method === 'OPTIONS'))
+  );
+}
+
+/** Whether a rule knows its callers by their tokens alone: what is public stands beside such a rule. */
+export function asksForTokenOnly({ from }: PolicyRule): boolean {
+  return from.length > 0 && from.every((source) => fieldsOf(source).every((field) => /requestprincipals/i.test(field)));
 }

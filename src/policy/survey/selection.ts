@@ -44,6 +44,7 @@ const indexOf = remembered((mesh: MeshView): ReadonlyMap<string, PodIndex> => {
 export function podsWith(labels: Labels, namespace: string | null, mesh: MeshView): readonly Pod[] {
   const index = indexOf(mesh).get(namespace ?? EVERYWHERE);
   if (index === undefined) return [];
+  if (Object.keys(labels).length === 0) return index.all;
   const lists = Object.entries(labels).map(([key, value]) => index.byLabel.get(`${key}=${value}`) ?? []);
   const shortest = lists.reduce<readonly Pod[]>((one, other) => (other.length < one.length ? other : one), index.all);
   return shortest.filter((pod) => hasLabels(pod.labels, labels));
@@ -84,10 +85,15 @@ export function podsAreLive(namespace: string, mesh: MeshView): boolean {
 export function shareWorkload(one: Scoped, other: Scoped, mesh: MeshView): boolean {
   if (targetsOf(one) !== targetsOf(other)) return false;
   if (targetsOf(one) !== '') return one.ref.namespace === other.ref.namespace;
-  const reached = new Set(podsSelected(one, mesh));
-  if (reached.size > 0) return podsSelected(other, mesh).some((pod) => reached.has(pod));
-  if (one.ref.namespace !== other.ref.namespace) return false;
   const [wanted, others] = [wantedLabels(one), wantedLabels(other)];
+  if (podsSelected(one, mesh).length > 0) {
+    const places = [one, other].map(({ ref }) => ref.namespace).filter((name) => name !== mesh.rootNamespace);
+    const areApart =
+      new Set(places).size > 1 ||
+      Object.entries(others).some(([key, value]) => Object.hasOwn(wanted, key) && wanted[key] !== value);
+    return !areApart && podsWith({ ...wanted, ...others }, places[0] ?? null, mesh).length > 0;
+  }
+  if (one.ref.namespace !== other.ref.namespace) return false;
   return hasLabels(wanted, others) || hasLabels(others, wanted);
 }
 

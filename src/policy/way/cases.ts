@@ -1,5 +1,6 @@
 import type { Pod, Service } from '../../model/mesh.ts';
 import type { SpiffeId } from '../../model/record.ts';
+import { grouped } from '../../text/grouped.ts';
 import { nameOf } from '../../text/object-ref.ts';
 import { probeAddressFor } from '../../text/probe-address.ts';
 import { identityOf, identityParts, principalOf } from '../../text/spiffe.ts';
@@ -139,13 +140,7 @@ interface PodGroup {
 function distinct(pods: readonly Pod[], engines: MeshEngines): readonly PodGroup[] {
   const [only] = pods;
   if (only !== undefined && pods.length === 1) return [{ pod: only, ip: only.ips[0] ?? null, assuming: [] }];
-  const groups = new Map<string, Pod[]>();
-  for (const pod of pods) {
-    const key = engines.likenessOf(pod);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [pod]);
-    else group.push(pod);
-  }
+  const groups = grouped(pods, (pod) => engines.likenessOf(pod));
   return [...groups.values()].flatMap((group) => {
     const [pod, second] = group;
     if (pod === undefined) return [];

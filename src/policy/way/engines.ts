@@ -1,5 +1,6 @@
 import type { KubeObject, MeshView, Pod, Service } from '../../model/mesh.ts';
 import type { AuthorizationPolicy, PeerAuthentication } from '../../model/policy.ts';
+import { grouped } from '../../text/grouped.ts';
 import { verifyJws } from '../../text/jws.ts';
 import { hasLabels } from '../../text/labels.ts';
 import { remembered } from '../../text/remembered.ts';
@@ -151,9 +152,7 @@ function held<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 }
 
 function byNamespace<T extends { readonly namespace: string }>(items: readonly T[]): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) held(groups, item.namespace, () => []).push(item);
-  return groups;
+  return grouped(items, ({ namespace }) => namespace);
 }
 
 /** Views of one mesh with other policies share their pods and Services. */

@@ -1,4 +1,5 @@
 import type { KubeObject, MeshView, ObjectRef } from '../../model/mesh.ts';
+import { grouped } from '../../text/grouped.ts';
 import { remembered } from '../../text/remembered.ts';
 import { validateForApply } from '../validate.ts';
 
@@ -18,22 +19,15 @@ const KINDS = ['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthenticati
  * today: the webhook may have been absent or of another release.
  */
 export function readInForce(mesh: MeshView): InForce {
-  const byNamespace = new Map<string, KubeObject[]>();
   const all: KubeObject[] = [];
   const refused: { ref: ObjectRef; reason: string }[] = [];
   for (const object of KINDS.flatMap((kind) => mesh.objectsOf(kind))) {
     const { kind, metadata } = object;
     const reason = isStored(object) ? null : refusalOf(object);
-    if (reason !== null) {
-      refused.push({ ref: { kind, namespace: metadata.namespace, name: metadata.name }, reason });
-      continue;
-    }
-    all.push(object);
-    const group = byNamespace.get(metadata.namespace);
-    if (group === undefined) byNamespace.set(metadata.namespace, [object]);
-    else group.push(object);
+    if (reason === null) all.push(object);
+    else refused.push({ ref: { kind, namespace: metadata.namespace, name: metadata.name }, reason });
   }
-  return { byNamespace, all, refused };
+  return { byNamespace: grouped(all, ({ metadata }) => metadata.namespace), all, refused };
 }
 
 /** Why an API server would refuse the object; null: it would not. */

@@ -16,6 +16,7 @@ import { showPolicy } from './kubectl.ts';
 import { type Admission, newAllowPolicy } from './new-allow-policy.ts';
 import { type AppliedPolicy, policiesFor, undecidedAllows } from './policies.ts';
 import { scopeOf } from './scope.ts';
+import { correctSelector } from './stale-selector.ts';
 import { step } from './step.ts';
 import { callThroughWaypoint, isBehindWaypoint, throughWaypoint } from './through-waypoint.ts';
 import { watchLogs } from './watch.ts';
@@ -55,6 +56,8 @@ function byPolicies(admission: Admission): readonly Draft[] {
   if (asked.length > 0) return [meetConditions(admission, asked, policies)];
   // A first ALLOW policy would refuse everybody else; that there is one, and the mesh does not show it, the refusal proves.
   if (policies.length === 0 && destination.labels !== null) return [];
+  const stale = correctSelector(finding, mesh, destination);
+  if (stale.length > 0) return stale;
   const open = policies.filter(({ policy }) => !isLayer4(finding) || !admitsOnlyWaypoints(policy, mesh));
   const lost = lostRules(finding, destination, policies);
   const losing = { ...admission, shared: `${admission.shared}${lossRemark(lost)}` };

@@ -14,6 +14,7 @@ import { type Destination, destinationOf } from './destination.ts';
 import { enrolCaller, isEnrolled, isOutside } from './enrol.ts';
 import { callOf, fromFits, restFits } from './fit.ts';
 import type { Edit } from './json-patch.ts';
+import { missedException } from './missed-exception.ts';
 import { freeName, objectName } from './names.ts';
 import { policiesFor, selects } from './policies.ts';
 import { workloadSelector } from './selector.ts';
@@ -23,15 +24,24 @@ import { watchLogs } from './watch.ts';
 /**
  * Drafts for plain text that STRICT refused, best first: bring the caller into the mesh; where that cannot be, except the
  * one port of the destination's pods. Only the oldest PeerAuthentication that selects a pod counts, so that one is
- * extended where there is one; a new one always has a selector. A caller that is in the
+ * extended where there is one; a new one always has a selector. Where somebody excepted the port already, in a way that
+ * does not count, that alone is put right: whether plain text may come in there is decided. A caller that is in the
  * mesh needs no exception: its own side has to be put right. Never empty.
  */
 export function exemptPort(finding: Finding, mesh: MeshView): readonly Draft[] {
   const enrol = enrolCaller(finding, mesh);
   if (isEnrolled(finding, mesh)) return enrol;
   const exempt = exemption(finding, mesh);
+  if (exempt.changes.length > 0 && isExceptedInVain(finding, mesh)) return [exempt];
   // Without pods nobody knows who called: that comes first.
   return isOutside(finding, mesh) && mesh.pods.length > 0 ? [exempt, ...enrol] : [...enrol, exempt];
+}
+
+function isExceptedInVain(finding: Finding, mesh: MeshView): boolean {
+  const destination = destinationOf(finding, mesh);
+  if (destination === null || destination.port === null) return false;
+  const { pods, port } = destination;
+  return pods.some((pod) => missedException(pod, port, mesh) !== '');
 }
 
 function exemption(finding: Finding, mesh: MeshView): Draft {

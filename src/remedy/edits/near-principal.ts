@@ -2,6 +2,7 @@ import type { MeshView, ObjectRef } from '../../model/mesh.ts';
 import type { AuthorizationPolicy } from '../../model/policy.ts';
 import { nearNames } from '../../text/near.ts';
 import { nameOf } from '../../text/object-ref.ts';
+import { remembered } from '../../text/remembered.ts';
 import { principalParts } from './names.ts';
 import { readPolicy } from './policies.ts';
 
@@ -72,7 +73,17 @@ function isOurs(trustDomain: string, mesh: MeshView): boolean {
 
 /** Only where pods of the namespace are known. */
 function isUnused(namespace: string, account: string, mesh: MeshView): boolean {
-  const pods = mesh.pods.filter((pod) => pod.namespace === namespace);
-  const isKnown = mesh.serviceAccounts.has(`${namespace}/${account}`);
-  return pods.length > 0 && !isKnown && pods.every(({ serviceAccount }) => serviceAccount !== account);
+  const accounts = accountsRun(mesh).get(namespace);
+  return accounts !== undefined && !accounts.has(account) && !mesh.serviceAccounts.has(`${namespace}/${account}`);
 }
+
+/** The accounts under which the pods of each namespace run. */
+const accountsRun = remembered((mesh: MeshView): ReadonlyMap<string, ReadonlySet<string>> => {
+  const accounts = new Map<string, Set<string>>();
+  for (const { namespace, serviceAccount } of mesh.pods) {
+    const known = accounts.get(namespace);
+    if (known === undefined) accounts.set(namespace, new Set([serviceAccount]));
+    else known.add(serviceAccount);
+  }
+  return accounts;
+});

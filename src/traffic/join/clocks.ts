@@ -1,11 +1,12 @@
 import type { Problem } from '../../model/report.ts';
 import type { Flow } from '../../model/traffic.ts';
+import { grouped } from '../../text/grouped.ts';
 import { instantMs } from '../../text/time.ts';
 import type { Incident } from './incident.ts';
 
 /** How far apart the clocks of two logs are, by the failures that both saw. */
 export interface Skew {
-  /** The two logs: pods, or inputs where no pod is told. In the order of text. */
+  /** The two logs: pods with their namespaces, or inputs where no pod is told. In the order of text. */
   readonly logs: readonly [string, string];
   /** How much later the first one's times are, in milliseconds. */
   readonly aheadMs: number;
@@ -26,9 +27,11 @@ const AGREES_MS = 1000;
 const MIN_SKEW_MS = 1000;
 const SEPARATOR = '\u0001';
 
-/** The log that a flow was read from: of a pod, or an input where no pod is told. */
+/** The log that a flow was read from: of a pod, whose name another namespace may have too, or an input where no pod is told. */
 function logOf({ record, samples }: Flow): string {
-  return record.origin.pod ?? samples[0]?.at.input ?? record.at.input;
+  const { cluster, namespace, pod } = record.origin;
+  if (pod === null) return samples[0]?.at.input ?? record.at.input;
+  return [cluster, namespace, pod].filter((part) => part !== null).join('/');
 }
 
 /** How much later than the other flow's log one flow's log prints the same moment, in milliseconds. */
@@ -64,14 +67,14 @@ export function readClocks(incidents: readonly Incident[]): Clocks {
 }
 
 /** The other flows whose times can be compared with the flow's, by their logs. */
-function endsByLog(flow: Flow, others: readonly Flow[]): ReadonlyMap<string, Flow[]> {
-  const ends = new Map<string, Flow[]>();
-  for (const other of others) {
-    const log = logOf(other);
-    const isAlike = flow.record.kind !== 'diagnostic' && flow.record.proxy === other.record.proxy;
-    if (isAlike && log !== logOf(flow)) ends.set(log, [...(ends.get(log) ?? []), other]);
-  }
-  return ends;
+function endsByLog(flow: Flow, others: readonly Flow[]): ReadonlyMap<string, readonly Flow[]> {
+  const { kind, proxy } = flow.record;
+  const own = logOf(flow);
+  const alike = others.filter(({ record }) => kind !== 'diagnostic' && proxy === record.proxy);
+  return grouped(
+    alike.filter((other) => logOf(other) !== own),
+    logOf,
+  );
 }
 
 function skewOf(logs: readonly [string, string], aheadMs: readonly number[]): Skew | null {

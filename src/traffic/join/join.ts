@@ -1,9 +1,10 @@
 import type { Flow } from '../../model/traffic.ts';
+import { grouped } from '../../text/grouped.ts';
 import { instantMs } from '../../text/time.ts';
 import { aheadOf, type Clocks, NO_CLOCKS, readClocks } from './clocks.ts';
 import type { Incident } from './incident.ts';
-import type { KeyOf } from './key.ts';
 import { LINE_PAIRS, type LinePair } from './pairs.ts';
+import { withProvedIdentity } from './proved.ts';
 
 /** Flows of two ends that are further apart than this in time are not one failure. */
 const MAX_SKEW_MS = 120_000;
@@ -37,7 +38,7 @@ export function joinEnds(flows: readonly Flow[]): readonly Incident[] {
   const incidents = joinBy(flows, NO_CLOCKS);
   const clocks = readClocks(incidents);
   const isFarOff = [...clocks.values()].some(({ aheadMs }) => Math.abs(aheadMs) > MAX_SKEW_MS / 2);
-  return isFarOff ? joinBy(flows, clocks) : incidents;
+  return (isFarOff ? joinBy(flows, clocks) : incidents).map(withProvedIdentity);
 }
 
 function joinBy(flows: readonly Flow[], clocks: Clocks): readonly Incident[] {
@@ -65,25 +66,16 @@ function joinBy(flows: readonly Flow[], clocks: Clocks): readonly Incident[] {
 }
 
 function joinPair(pair: LinePair, flows: readonly Flow[], joining: Joining): void {
-  const seen = groupBy(flows, pair.seen, (flow) => !joining.explained.has(flow));
+  const seen = grouped(flows, (flow) => (joining.explained.has(flow) ? null : pair.seen(flow.record)));
   if (seen.size === 0) return;
-  const causes = groupBy(flows, pair.cause, (flow) => rootsOf(flow, joining).length > 0);
+  const causes = grouped(flows, (flow) => {
+    const key = pair.cause(flow.record);
+    return key !== null && rootsOf(flow, joining).length > 0 ? key : null;
+  });
   for (const [key, group] of seen) {
     const named = causes.get(key) ?? [];
     if (named.length > 0 && named.length * group.length <= MAX_COMPARED) joinGroup(pair, group, named, joining);
   }
-}
-
-function groupBy(flows: readonly Flow[], keyOf: KeyOf, isWanted: (flow: Flow) => boolean): Map<string, Flow[]> {
-  const groups = new Map<string, Flow[]>();
-  for (const flow of flows) {
-    const key = keyOf(flow.record);
-    if (key === null || !isWanted(flow)) continue;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [flow]);
-    else group.push(flow);
-  }
-  return groups;
 }
 
 /** The flows that a flow's failures are told by at last: itself if nothing explains it. */

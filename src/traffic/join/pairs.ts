@@ -1,5 +1,8 @@
+import { authorizerVerdict } from '../../causes/authorizer-verdict.ts';
 import type { LogRecord } from '../../model/record.ts';
 import {
+  askedByHost,
+  behindKnative,
   deniedBy,
   envoyLine,
   fromCaller,
@@ -7,10 +10,14 @@ import {
   inboundRequest,
   intoTunnel,
   knativeAnswer,
+  knativeCall,
   knativeError,
   outboundCut,
   outboundRequest,
+  passedThrough,
   refusedConnect,
+  refusedRequest,
+  throughKnative,
   waypointCall,
   waypointTunnel,
 } from './envoy-keys.ts';
@@ -18,8 +25,10 @@ import type { KeyOf } from './key.ts';
 import {
   answeredConnect,
   calledByWaypoint,
+  cutFromKnative,
   errorPart,
   notOpened,
+  notOpenedByKnative,
   podPair,
   relayedService,
   servedPod,
@@ -200,6 +209,15 @@ const ENVOY_PAIRS: readonly LinePair[] = [
   ),
   {
     ...DEFAULTS,
+    about: "the server's sidecar refused the request, which the client's sidecar passed on without knowing the Service",
+    causePrintedBy: 'sidecar',
+    cause: refusedRequest(isError),
+    seen: passedThrough(isPassedOn),
+    mark: 'request',
+    needsMark: true,
+  },
+  {
+    ...DEFAULTS,
     about:
       "the server's listener had no filter chain for the connection, or a policy that denied it; the client sees it closed",
     causePrintedBy: 'sidecar',
@@ -226,6 +244,23 @@ const ENVOY_PAIRS: readonly LinePair[] = [
   },
 ];
 
+/**
+ * How the filter for tokens ends: for the request, for a token, for one provider. Releases differ in which they print (envoy 1.37
+ * source/extensions/filters/http/jwt_authn/{filter,authenticator}.cc).
+ */
+const JWT_ORDER: readonly RegExp[] = [
+  /^(?:\S+\.cc:\d+\s+)?Jwt authentication completed with: (.+)$/,
+  /^(?:\S+\.cc:\d+\s+)?status is: (.+)$/,
+  /^(?:\S+\.cc:\d+\s+)?\S+: JWT verification completed with: (.+)$/,
+];
+
+/** A line of that filter of one of these kinds, keyed by pod and what it found. */
+function jwtLine(kinds: readonly RegExp[]): KeyOf {
+  return envoyLine(({ scope, message }) =>
+    /\bjwt\b/.test(scope) ? kinds.map((kind) => kind.exec(message)?.[1]).find((found) => found !== undefined) : null,
+  );
+}
+
 /** What is told of a failure beside its access line, or by programs above the proxies. */
 const OTHER_LINES: readonly LinePair[] = [
   {
@@ -246,20 +281,64 @@ const OTHER_LINES: readonly LinePair[] = [
   },
   {
     ...DEFAULTS,
+    about: 'a proxy of Knative said that its own call was closed before an answer came',
+    causePrintedBy: null,
+    cause: notOpenedByKnative,
+    seen: cutFromKnative,
+    isOneSubject: true,
+  },
+  {
+    ...DEFAULTS,
+    about: 'the proxy of a revision refused what the activator passed on; a gateway shows the same status',
+    causePrintedBy: null,
+    cause: behindKnative,
+    seen: throughKnative,
+    mark: 'request',
+    needsMark: true,
+  },
+  {
+    ...DEFAULTS,
+    about: 'a probe or scrape of Knative was refused; the access line says by what',
+    causePrintedBy: null,
+    cause: askedByHost,
+    seen: knativeCall,
+    isOneSubject: true,
+  },
+  {
+    ...DEFAULTS,
     about: 'the RBAC filter said in the debug log that it denied; the access line says who was denied',
     causePrintedBy: null,
     cause: deniedBy(/^rbac_access_denied_matched_policy\[(.*)\]$/),
     seen: envoyLine(({ fields: { mode, result, policy } }) =>
       mode === 'enforced' && result === 'denied' ? policy : null,
     ),
+    mark: 'request',
     isOneSubject: true,
   },
+  ...JWT_ORDER.map(
+    (seen, index): LinePair => ({
+      ...DEFAULTS,
+      about: 'the filter for tokens says in several lines of the debug log what it found',
+      causePrintedBy: null,
+      cause: jwtLine(JWT_ORDER.slice(0, index)),
+      seen: jwtLine([seen]),
+      isOneSubject: true,
+    }),
+  ).slice(1),
   {
     ...DEFAULTS,
     about: 'the filter for tokens said in the debug log what it found; the access line says who was refused',
     causePrintedBy: null,
     cause: deniedBy(/^jwt_authn_access_denied\{(.*)\}$/),
-    seen: envoyLine(({ scope, message }) => (/\bjwt\b/.test(scope) ? JWT_STATUS.exec(message)?.[1] : null)),
+    seen: jwtLine(JWT_ORDER),
+    isOneSubject: true,
+  },
+  {
+    ...DEFAULTS,
+    about: 'the filter for external authorizers said in the debug log what came of it; the access line says of whom',
+    causePrintedBy: null,
+    cause: deniedBy(/^(ext_authz_(?:denied|error))$/),
+    seen: envoyLine(({ scope, message }) => authorizerVerdict(scope, message)),
     isOneSubject: true,
   },
   {
@@ -314,7 +393,6 @@ const OTHER_LINES: readonly LinePair[] = [
 export const LINE_PAIRS: readonly LinePair[] = [...TUNNEL_PAIRS, ...ENVOY_PAIRS, ...OTHER_LINES];
 
 const NONE = 'no policy';
-const JWT_STATUS = /^(?:\S+\.cc:\d+\s+)?status is: (.+)$/;
 
 function policyOf(error: string): string | null {
   return /explicitly denied by: (.+)$/.exec(error)?.[1] ?? (/none allowed$/.test(error) ? NONE : null);

@@ -1,5 +1,6 @@
 import { relayOf } from '../../causes/ztunnel-hop.ts';
-import type { ConnectionRecord, DiagnosticRecord } from '../../model/record.ts';
+import type { ConnectionRecord, DiagnosticRecord, LogRecord } from '../../model/record.ts';
+import { parseKnativeCall } from '../../text/knative-line.ts';
 import { type KeyOf, keyOf } from './key.ts';
 
 type End = 'source' | 'destination';
@@ -70,6 +71,23 @@ export const notOpened: KeyOf = ztunnel(
   /^(?!while closing connection|send: |receive: |connection closed)/,
   ({ source }) => keyOf(source.address),
 );
+
+/** The same of a pod of Knative, keyed by its component and what it called. */
+export const notOpenedByKnative: KeyOf = ztunnel(
+  'source',
+  /^(?!while closing connection|send: |receive: |connection closed)/,
+  ({ source, hboneAddress }) => keyOf(/^(activator|autoscaler)-/.exec(source.workload ?? '')?.[1], hboneAddress),
+);
+
+/** What that pod said of it: Go names no end of a connection that was closed before an answer. */
+export function cutFromKnative(record: LogRecord): string | null {
+  if (record.kind !== 'diagnostic' || record.proxy !== 'knative') return null;
+  const error = record.fields['error'] ?? '';
+  const call = parseKnativeCall(record.scope, record.message, record.fields);
+  return call === null || !/\bEOF\b|reset by peer/.test(error)
+    ? null
+    : keyOf(call.component, `${call.host}:${call.port}`);
+}
 
 /** A diagnostic line of ztunnel, keyed by the pod in its span and what `part` finds in it. */
 export function ztunnelLine(scope: RegExp, part: (record: DiagnosticRecord) => string | null): KeyOf {
