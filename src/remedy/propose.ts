@@ -201,10 +201,12 @@ function mayBeRepaired({ category, policies, enforcedBy }: Finding, mesh: MeshVi
   return category === 'authorization' && isHeld && mesh.objectsOf('AuthorizationPolicy').length > 0;
 }
 
-/** What ztunnel made of such a policy the line tells, and not what this release of istiod would make of it. */
+/** All rules ask of HTTP: what ztunnel made of them the line tells, and not what this release of istiod would make of them. */
 function isDenyOfHttp(object: KubeObject): boolean {
   const policy = readPolicy(object);
-  return policy.ok && policy.value.action === 'DENY' && policy.value.rules.some((one) => asksOfHttp(one).length > 0);
+  if (!policy.ok) return false;
+  const { action, rules } = policy.value;
+  return action === 'DENY' && rules.length > 0 && rules.every((one) => asksOfHttp(one).length > 0);
 }
 
 /** Drafts of a rule may become one and the same on the way. */
