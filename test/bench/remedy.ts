@@ -15,13 +15,14 @@ export function benchRemedies(): void {
     const text = line <= FINDINGS ? refused(line - 1) : worked(line - 1);
     analysis.feed({ at: { input: 'bench.log', line }, text, truncated: false });
   }
-  const start = process.cpuUsage();
+  const [start, began] = [process.cpuUsage(), performance.now()];
   const { findings } = analysis.report(SOME_TIME, false);
+  const wall = (performance.now() - began) / 1e3;
   const { user, system } = process.cpuUsage(start);
   const verified = findings.filter(({ remedies }) => remedies[0]?.verification.status === 'verified').length;
   console.log('\nremedies, judged and proved in a mesh of 1,000 policies and 2,000 pods');
   console.log(
-    `  ${findings.length} findings, ${verified} with a verified change: ${((user + system) / 1e6).toFixed(2)} s`,
+    `  ${findings.length} findings, ${verified} with a verified change: ${wall.toFixed(2)} s, ${((user + system) / 1e6).toFixed(2)} s of all threads`,
   );
 }
 
