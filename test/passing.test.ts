@@ -86,6 +86,12 @@ describe('what fails only while a pod starts, and works afterwards', () => {
     expect(only([received(0), call(2, NONE_ALLOWED), call(9, null, API, 8000)]).level).toBe('error');
   });
 
+  it('is as bad as ever where nobody is named whose calls worked', () => {
+    const handshake = `${at(2)}\twarn\thyper_util:proxy{wl=pay/${API}}\tTLS handshake error: tls handshake error: Custom { kind: InvalidData, error: InvalidCertificate(Other(OtherError(SanTrustDomainError("cluster.local", [Spiffe { trust_domain: "old.example", namespace: "shop", service_account: "web" }])))) }`;
+    const finding = only([received(0), handshake, call(9)]);
+    expect([finding.ruleId, finding.level]).toEqual(['ztunnel-trust-domain-mismatched', 'error']);
+  });
+
   it('is as bad as ever in a pod that runs for long', () => {
     expect(only([received(-3600), call(2, NONE_ALLOWED), call(9)]).level).toBe('error');
     expect(only([call(2, NONE_ALLOWED), call(9)]).level).toBe('error');

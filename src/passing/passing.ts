@@ -37,9 +37,13 @@ export function passingJudge(traffic: PassingTraffic, mesh: MeshView): (finding:
   return (finding) => (mayPass(finding, mesh) ? judged(finding, lives, outcomes) : null);
 }
 
-/** Whether an owner of a policy may not have meant it: a refusal for lack of a permission, or no refusal at all. */
-function mayPass({ category, level, intended, policies }: Finding, mesh: MeshView): boolean {
+/**
+ * Whether an owner of a policy may not have meant it: a refusal for lack of a permission, or no refusal at all. A diagnostic
+ * that tells of a call, and not of the pod, names nobody of whom it could be said that the same call worked afterwards.
+ */
+function mayPass({ category, level, intended, policies, flows }: Finding, mesh: MeshView): boolean {
   if (level === 'note' || intended === 'yes' || intended === 'likely') return false;
+  if (category !== 'platform' && flows.some(({ record }) => record.kind === 'diagnostic')) return false;
   return category !== 'authorization' || policies.every((ref) => actionOf(ref, mesh) === 'ALLOW');
 }
 
