@@ -1,6 +1,4 @@
-import { intentJudge } from './intent/intent.ts';
-import { judge, worstFirst } from './judge.ts';
-import { withPlatformFlow } from './known-flow.ts';
+import { judge } from './judge.ts';
 import type { Finding, Rule } from './model/finding.ts';
 import type { Instant, Line, Wrapping } from './model/line.ts';
 import type { MeshView } from './model/mesh.ts';
@@ -8,12 +6,12 @@ import type { LogRecord, Parser } from './model/record.ts';
 import type { Remedy, Wishes } from './model/remedy.ts';
 import type { Problem, Report } from './model/report.ts';
 import type { Flow, Traffic } from './model/traffic.ts';
-import { passingJudge } from './passing/passing.ts';
 import { doubtsOn } from './remedy/doubts.ts';
 import { nothingLeftToDo, proposeRemedies } from './remedy/propose.ts';
 import { Trial } from './remedy/trial.ts';
 import { buildReport } from './report/build.ts';
 import type { LearntFormat } from './report/inputs.ts';
+import { settle } from './settle.ts';
 import { BulkCounter } from './skim/bulk.ts';
 import { readLogPath } from './text/log-path.ts';
 import { clockProblems } from './traffic/join/clocks.ts';
@@ -37,8 +35,6 @@ export interface AnalysisParts {
   readonly infer?: Infer;
 }
 
-/** Findings told in full, the worst and most frequent. The others are counted, by rule, among the problems. */
-const MAX_FINDINGS = 1000;
 /** New flows remembered between two calls of `freshFindings`; what is beyond is told in the report only. */
 const MAX_FRESH = 4096;
 
@@ -125,23 +121,12 @@ export class Analysis {
     const quiet = unnotable.filter(({ record }) => record.kind === 'diagnostic');
     const incidents = joinEnds(notable);
     const judged = judge(incidents, rules, mesh);
-    const passing = passingJudge({ failed: notable, worked, quiet }, mesh);
-    const withIntent = intentJudge({ failed: notable, worked }, mesh);
-    const over = new Set<Finding>();
-    const settled = judged.findings.map((finding) => {
-      const passed = passing(finding);
-      if (passed?.isOver === true) over.add(passed.finding);
-      return passed?.finding ?? finding;
-    });
-    settled.sort(worstFirst);
-    const findings = settled
-      .slice(0, MAX_FINDINGS)
-      .map((finding) => (over.has(finding) ? finding : withPlatformFlow(withIntent(finding), mesh)));
+    const { findings, untold, isOver, withIntent } = settle(judged.findings, { failed: notable, worked, quiet }, mesh);
     const remedyProblems: Problem[] = [];
     const trial = new Trial(mesh, worked, this.#parts.wishes, withIntent);
     const byId = new Map(rules.map((rule) => [rule.meta.id, rule]));
     const remediesOf = (finding: Finding): readonly Remedy[] => {
-      if (over.has(finding)) return [nothingLeftToDo(finding)];
+      if (isOver(finding)) return [nothingLeftToDo(finding)];
       const proposed = proposeRemedies(finding, byId.get(finding.ruleId) ?? null, trial);
       remedyProblems.push(...proposed.problems);
       return proposed.remedies;
@@ -153,7 +138,7 @@ export class Analysis {
       traffic: this.#traffic,
       mesh,
       findings,
-      untold: settled.slice(MAX_FINDINGS),
+      untold,
       remediesOf,
       learnt: this.#learnt,
       problems: [...this.#problems, ...this.#spanProblem(), ...clockProblems(incidents), ...judged.problems],

@@ -8,7 +8,8 @@ import { parseHostPort } from './text/address.ts';
 import { parseInstant } from './text/time.ts';
 import { listOf, textOf, valueAt } from './text/untyped.ts';
 import type { Incident } from './traffic/join/incident.ts';
-import { type CausePrinter, causePrinterOf } from './traffic/join/pairs.ts';
+import type { CausePrinter } from './traffic/join/pair.ts';
+import { causePrinterOf } from './traffic/join/pairs.ts';
 
 type Called = ConnectionRecord | RequestRecord;
 

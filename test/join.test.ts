@@ -9,6 +9,7 @@ import {
   type EnvoyFacts,
   type LogRecord,
   type RequestRecord,
+  UNKNOWN_ENVOY,
   UNKNOWN_PEER,
 } from '../src/model/record.ts';
 import type { Flow } from '../src/model/traffic.ts';
@@ -64,28 +65,7 @@ function eventsOf(ends: fc.Arbitrary<readonly ('source' | 'destination')[]>): fc
   return fc.array(event, { maxLength: 40 }).map((events) => events.map((one, id) => ({ ...one, id })));
 }
 
-const ENVOY: EnvoyFacts = {
-  flags: [],
-  details: null,
-  detailsKnown: true,
-  upstreamKnown: true,
-  termination: null,
-  transportFailure: null,
-  upstreamHost: null,
-  cluster: null,
-  upstreamLocal: null,
-  downstreamLocal: null,
-  downstreamRemote: null,
-  downstreamDirect: null,
-  serverName: null,
-  route: null,
-  grpcStatus: null,
-  attempts: null,
-  forwardedFor: null,
-  userAgent: null,
-  requestId: null,
-  upstreamServiceMs: null,
-};
+const ENVOY: EnvoyFacts = { ...UNKNOWN_ENVOY, flags: [], detailsKnown: true, upstreamKnown: true };
 
 function timeOf(second: number): string {
   return new Date(Date.UTC(2026, 0, 2) + second * 1000).toISOString().replace('Z', '000Z');

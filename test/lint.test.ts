@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
@@ -8,7 +8,6 @@ import { lintMesh } from '../src/lint/lint.ts';
 import { deployed } from '../src/mesh/deployed.ts';
 import { decodeManifests } from '../src/mesh/manifests.ts';
 import { createMesh } from '../src/mesh/view.ts';
-import { CATEGORIES } from '../src/model/finding.ts';
 import type { KubeObject, MeshView } from '../src/model/mesh.ts';
 import type { Report, ReportedFinding } from '../src/model/report.ts';
 import type { StaticRule } from '../src/model/static.ts';
@@ -16,43 +15,25 @@ import { applyChanges } from '../src/remedy/apply.ts';
 import { draftOf, patchObject } from '../src/remedy/edits/change.ts';
 import { reportSchema } from '../src/report/schema.ts';
 import { SOME_TIME } from './analysis.ts';
+import { casesIn, expectCases, expectRegistered, expectWholePage } from './rule-cases.ts';
 
 const FIXTURES = 'fixtures/static';
 const ids = staticRules.map(({ meta }) => meta.id);
-const cases = existsSync(FIXTURES)
-  ? readdirSync(FIXTURES).flatMap((id) => readdirSync(join(FIXTURES, id)).map((name) => [id, name] as const))
-  : [];
+const cases = casesIn(FIXTURES);
 
 describe('the registry of static rules', () => {
-  const files = readdirSync('rules/static').filter((file) => file !== 'index.ts');
-
   it('names every file of the folder, sorted', () => {
-    const missing = files.map((file) => file.replace(/\.ts$/, '')).filter((id) => !ids.includes(id));
-    expect(missing, 'files in rules/static/ that its index.ts does not list: add a line for each').toEqual([]);
-    expect(ids).toEqual([...ids].sort());
-    expect(new Set(ids).size).toBe(files.length);
+    expectRegistered(ids, 'rules/static');
   });
 
-  it.each(staticRules.map(({ meta }) => [meta.id, meta] as const))('%s has a whole page', (id, meta) => {
-    expect(id).toMatch(/^[a-z0-9]+(-[a-z0-9]+)+$/);
-    expect(CATEGORIES).toContain(meta.category);
-    expect(meta.title.length).toBeLessThanOrEqual(70);
-    expect(meta.title).not.toMatch(/\.$/);
-    expect(meta.cites.length).toBeGreaterThan(0);
-    expect(meta.page.confirm.length).toBeGreaterThan(0);
-    for (const text of [meta.page.meaning, meta.page.printedBy, meta.page.change, meta.page.never]) {
-      expect(text).toMatch(/\.$/);
-    }
+  it.each(staticRules.map(({ meta }) => [meta.id, meta] as const))('%s has a whole page', (_id, meta) => {
+    expectWholePage(meta);
   });
 });
 
 describe('fixtures of static rules', () => {
   it('exist for every rule: one case that fires, one that is quiet, and for no other', () => {
-    const fires = ids.filter((id) => !cases.some(([rule, name]) => rule === id && !name.startsWith('quiet-')));
-    const quiet = ids.filter((id) => !cases.some(([rule, name]) => rule === id && name.startsWith('quiet-')));
-    expect(fires, 'rules without a case in fixtures/static/<id>/ that fires').toEqual([]);
-    expect(quiet, 'rules without a case named quiet-<why>').toEqual([]);
-    expect([...new Set(cases.map(([rule]) => rule))].filter((rule) => !ids.includes(rule))).toEqual([]);
+    expectCases(ids, cases, FIXTURES);
   });
 
   it.each(cases)('%s: %s', async (id, name) => {

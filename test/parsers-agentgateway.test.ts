@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { agentgatewayText } from '../parsers/agentgateway/text.ts';
 import { UNKNOWN_ORIGIN } from '../src/model/line.ts';
 import type { Parsed } from '../src/model/record.ts';
+import { expectGolden } from './parser-cases.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/parsers/agentgateway-text/', import.meta.url));
 
@@ -20,14 +21,7 @@ function read(payload: string): Parsed {
 
 describe('fixtures', () => {
   test.each(readdirSync(FIXTURES))('%s', async (name) => {
-    const lines = readFileSync(`${FIXTURES}${name}/input.log`, 'utf8').trimEnd().split('\n');
-    const shown = lines.map((line) => {
-      const parsed = read(line);
-      if (parsed === null || !('raw' in parsed)) return parsed;
-      const { at: _at, origin: _origin, raw: _raw, ...rest } = parsed;
-      return rest;
-    });
-    await expect(`${JSON.stringify(shown, null, 1)}\n`).toMatchFileSnapshot(`${FIXTURES}${name}/expected.json`);
+    await expectGolden(`${FIXTURES}${name}`, read);
   });
 });
 

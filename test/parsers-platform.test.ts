@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -12,6 +12,7 @@ import { webhookFailure } from '../src/causes/webhook-failure.ts';
 import { UNKNOWN_ORIGIN } from '../src/model/line.ts';
 import type { LogRecord, Parsed } from '../src/model/record.ts';
 import { readWebhookCall } from '../src/text/webhook-call.ts';
+import { expectGolden } from './parser-cases.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/parsers/', import.meta.url));
 const PARSERS = [platformProbe, platformSandbox, platformWebhook, platformIstiod];
@@ -32,14 +33,7 @@ describe('fixtures', () => {
   const cases = folders.flatMap((folder) => readdirSync(`${FIXTURES}${folder}`).map((name) => `${folder}/${name}`));
 
   test.each(cases)('%s', async (name) => {
-    const lines = readFileSync(`${FIXTURES}${name}/input.log`, 'utf8').trimEnd().split('\n');
-    const shown = lines.map((line) => {
-      const parsed = read(line);
-      if (parsed === null || !('raw' in parsed)) return parsed;
-      const { at: _at, origin: _origin, raw: _raw, ...rest } = parsed;
-      return rest;
-    });
-    await expect(`${JSON.stringify(shown, null, 1)}\n`).toMatchFileSnapshot(`${FIXTURES}${name}/expected.json`);
+    await expectGolden(`${FIXTURES}${name}`, read);
   });
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parsers, wrappings } from '../parsers/index.ts';
@@ -6,33 +6,20 @@ import { rules } from '../rules/index.ts';
 import { staticRules } from '../rules/static/index.ts';
 import { decodeManifests } from '../src/mesh/manifests.ts';
 import { createMesh } from '../src/mesh/view.ts';
-import { CATEGORIES } from '../src/model/finding.ts';
 import { renderRulesReadme } from '../src/render/explain.ts';
 import { reportOn } from './analysis.ts';
 import { rowSections } from './rows.ts';
+import { casesIn, expectCases, expectRegistered, expectWholePage } from './rule-cases.ts';
 
 const ids = rules.map((rule) => rule.meta.id);
 
 describe('the registry of rules', () => {
-  const files = readdirSync('rules').filter((file) => file.endsWith('.ts') && file !== 'index.ts');
-
   it('names every file of the folder, sorted', () => {
-    const missing = files.map((file) => file.replace(/\.ts$/, '')).filter((id) => !ids.includes(id));
-    expect(missing, 'files in rules/ that rules/index.ts does not list: add a line for each').toEqual([]);
-    expect(ids).toEqual([...ids].sort());
-    expect(new Set(ids).size).toBe(files.length);
+    expectRegistered(ids, 'rules');
   });
 
-  it.each(rules.map((rule) => [rule.meta.id, rule] as const))('%s has a whole page', (id, { meta, on }) => {
-    expect(id).toMatch(/^[a-z0-9]+(-[a-z0-9]+)+$/);
-    expect(CATEGORIES).toContain(meta.category);
-    expect(meta.title.length).toBeLessThanOrEqual(70);
-    expect(meta.title).not.toMatch(/\.$/);
-    expect(meta.cites.length).toBeGreaterThan(0);
-    expect(meta.page.confirm.length).toBeGreaterThan(0);
-    for (const text of [meta.page.meaning, meta.page.printedBy, meta.page.change, meta.page.never]) {
-      expect(text).toMatch(/\.$/);
-    }
+  it.each(rules.map((rule) => [rule.meta.id, rule] as const))('%s has a whole page', (_id, { meta, on }) => {
+    expectWholePage(meta);
     expect(on.length).toBeGreaterThan(0);
   });
 
@@ -63,17 +50,11 @@ describe('the registry of parsers', () => {
 });
 
 const FIXTURES = 'fixtures/rules';
-const cases = existsSync(FIXTURES)
-  ? readdirSync(FIXTURES).flatMap((id) => readdirSync(join(FIXTURES, id)).map((name) => [id, name] as const))
-  : [];
+const cases = casesIn(FIXTURES);
 
 describe('fixtures of rules', () => {
   it('exist for every rule: one case that fires, one that is quiet, and for no other', () => {
-    const fires = ids.filter((id) => !cases.some(([rule, name]) => rule === id && !name.startsWith('quiet-')));
-    const quiet = ids.filter((id) => !cases.some(([rule, name]) => rule === id && name.startsWith('quiet-')));
-    expect(fires, 'rules without a case in fixtures/rules/<id>/ that fires').toEqual([]);
-    expect(quiet, 'rules without a case named quiet-<why>').toEqual([]);
-    expect([...new Set(cases.map(([rule]) => rule))].filter((rule) => !ids.includes(rule))).toEqual([]);
+    expectCases(ids, cases, FIXTURES);
   });
 
   it.each(cases)('%s: %s', async (id, name) => {

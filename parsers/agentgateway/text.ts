@@ -6,6 +6,7 @@ import {
   type Parser,
   type Peer,
   type RequestRecord,
+  UNKNOWN_ENVOY,
   UNKNOWN_PEER,
 } from '../../src/model/record.ts';
 import { parseHostPort } from '../../src/text/address.ts';
@@ -109,25 +110,16 @@ function numberOf(text: string): number | null {
 /** What Envoy has columns for, in agentgateway's words: the reason for the details, the error for the failure of the transport. */
 function factsOf(values: Fields, endpoint: string | null): EnvoyFacts {
   return {
-    flags: null,
+    ...UNKNOWN_ENVOY,
     details: values.get('reason') ?? (endpoint === null ? null : 'via_upstream'),
     detailsKnown: true,
     upstreamKnown: true,
-    termination: null,
     transportFailure: values.get('error') ?? null,
     upstreamHost: endpoint,
-    cluster: null,
-    upstreamLocal: null,
-    downstreamLocal: null,
     downstreamRemote: values.get('src.addr') ?? null,
-    downstreamDirect: null,
     serverName: values.get('tls.sni') ?? null,
     route: values.get('route') ?? null,
     grpcStatus: numberOf(values.get('grpc.status') ?? ''),
-    attempts: null,
-    forwardedFor: null,
-    userAgent: null,
     requestId: values.get('trace.id') ?? null,
-    upstreamServiceMs: null,
   };
 }

@@ -100,6 +100,30 @@ export interface EnvoyFacts {
   readonly upstreamServiceMs: number | null;
 }
 
+/** What is known of an Envoy where none printed the line: nothing. */
+export const UNKNOWN_ENVOY: EnvoyFacts = {
+  flags: null,
+  details: null,
+  detailsKnown: false,
+  upstreamKnown: false,
+  termination: null,
+  transportFailure: null,
+  upstreamHost: null,
+  cluster: null,
+  upstreamLocal: null,
+  downstreamLocal: null,
+  downstreamRemote: null,
+  downstreamDirect: null,
+  serverName: null,
+  route: null,
+  grpcStatus: null,
+  attempts: null,
+  forwardedFor: null,
+  userAgent: null,
+  requestId: null,
+  upstreamServiceMs: null,
+};
+
 /** A connection (layer 4): ztunnel, or Envoy's TCP proxy and listeners. */
 export interface ConnectionRecord extends RecordBase {
   readonly kind: 'connection';

@@ -1,6 +1,6 @@
 import type { Finding } from '../../model/finding.ts';
 import type { MeshView, Pod } from '../../model/mesh.ts';
-import { type DiagnosticRecord, type RequestRecord, UNKNOWN_PEER } from '../../model/record.ts';
+import { type DiagnosticRecord, type RequestRecord, UNKNOWN_ENVOY, UNKNOWN_PEER } from '../../model/record.ts';
 import { type KnativeCallText, parseKnativeCall } from '../../text/knative-line.ts';
 import { hasLabels } from '../../text/labels.ts';
 import { identityOf, principalOf } from '../../text/spiffe.ts';
@@ -67,7 +67,7 @@ export function knativeRequest(record: DiagnosticRecord, mesh: MeshView): Reques
     bytesSent: null,
     bytesReceived: null,
     durationMs: null,
-    envoy: UNPRINTED,
+    envoy: UNKNOWN_ENVOY,
   };
 }
 
@@ -93,30 +93,6 @@ export function asKnativeRequests(finding: Finding, mesh: MeshView): Finding | n
     destination: { ...finding.destination, address: destination.address, port: destination.port },
   };
 }
-
-/** No proxy printed it. */
-const UNPRINTED: RequestRecord['envoy'] = {
-  flags: null,
-  details: null,
-  detailsKnown: false,
-  termination: null,
-  transportFailure: null,
-  upstreamHost: null,
-  upstreamKnown: false,
-  cluster: null,
-  upstreamLocal: null,
-  downstreamLocal: null,
-  downstreamRemote: null,
-  downstreamDirect: null,
-  serverName: null,
-  route: null,
-  grpcStatus: null,
-  attempts: null,
-  forwardedFor: null,
-  userAgent: null,
-  requestId: null,
-  upstreamServiceMs: null,
-};
 
 function readCall({ scope, message, fields }: DiagnosticRecord): KnativeCallText | null {
   return parseKnativeCall(scope, message, fields);

@@ -3,7 +3,8 @@ import { grouped } from '../../text/grouped.ts';
 import { instantMs } from '../../text/time.ts';
 import { aheadOf, type Clocks, NO_CLOCKS, readClocks } from './clocks.ts';
 import type { Incident } from './incident.ts';
-import { LINE_PAIRS, type LinePair } from './pairs.ts';
+import type { LinePair } from './pair.ts';
+import { LINE_PAIRS } from './pairs.ts';
 import { withProvedIdentity } from './proved.ts';
 
 /** Flows of two ends that are further apart than this in time are not one failure. */
